@@ -61,4 +61,3 @@ def atomic_write_text(path: Path, text: str) -> None:
         Its new content.
     """
     atomic_write_bytes(path, text.encode("utf-8"))
-

@@ -1,0 +1,461 @@
+"""`QMFClassifier`: the method in scikit-learn's conventions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils import check_random_state
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from qmf.data import Samples, from_arrays, holdout_split
+from qmf.encoders import MLPEncoder
+from qmf.errors import ConfigError, DataError
+from qmf.fusion import QualityAwareFusion
+from qmf.objective import QMFObjective
+from qmf.ranking import Pairs
+from qmf.training import TensorBatches, TrainingSettings, train
+from qmf.training.random_state import seeded
+from qmf.types import FusionOutput, Prediction
+
+if TYPE_CHECKING:
+    from qmf.history import LossHistory
+
+__all__ = ["QMFClassifier"]
+
+_PREDICT_ROWS = 4096  # rows per forward pass at prediction: bounds the memory, changes no result
+
+
+class QMFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Quality-aware multimodal classifier: trusts each modality per sample, and says how far.
+
+    ``X``, wherever it is asked for, is one of
+
+    - a mapping from modality to an array ``[N, D_m]``, or to a list with None where the modality is absent;
+    - a data frame (pandas, polars, pyarrow) or a 2-D array, with `views` saying which columns are which modality;
+    - a data frame or 2-D array without `views`: one modality named "features".
+
+    A row that is all NaN, or None, says that the modality is absent for that sample.
+
+    Parameters
+    ----------
+    preset : {"paper", "official-rgbd", "official-text-image", "static"}
+        Variant of the method; see `qmf.presets`.
+    uncertainty, weighting : str, optional
+        Override the preset; keys of `qmf.uncertainty.ESTIMATORS` and `qmf.weighting.WEIGHTINGS`.
+    views : mapping of str to columns, optional
+        For a data frame: a column name, a list of them, or a pattern such as "fou_*". For an array: indices or slice.
+    ranking_weight : float, optional
+        ``lambda``, the weight of the ranking regulariser; by default the preset's.
+    pairs : {"adjacent", "all"}
+        Pairs of a batch that the regulariser compares.
+    history_start_epoch : int, default 0
+        First epoch whose losses enter the history.
+    hidden : int, default 128
+        Width of the hidden layer of each modality's encoder.
+    dropout : float, default 0.1
+        Dropout in each encoder.
+    class_weight : {"balanced"} or mapping of label to float, optional
+        Weight of each class in the cross-entropies.
+    label_smoothing : float in [0, 1), default 0
+        Label smoothing of the cross-entropies.
+    epochs, batch_size, accumulate, optimizer, learning_rate, weight_decay, schedule, warmup_epochs, clip_norm, \
+patience, monitor, precision
+        How to train; see `qmf.training.TrainingSettings`.
+    validation_fraction : float in [0, 1), default 0.1
+        Share of each class held out of training to choose the best epoch and to stop early, where `fit` is given no
+        validation data. 0 = train to the last epoch.
+    random_state : int, RandomState or None
+        Seed of everything drawn; None takes one from NumPy's global generator.
+    verbose : bool, default False
+        Show a progress bar on stderr.
+
+    Attributes
+    ----------
+    classes_ : ndarray [K]
+        Class labels, sorted.
+    modalities_ : tuple of M str
+        Modalities, in the order of all ``[N, M]`` outputs.
+    n_features_in_ : int
+        Features of all modalities together.
+    model_ : QualityAwareFusion
+        The trained model.
+    history_ : LossHistory or None
+        What training has learned about each training sample; None without a regulariser.
+    training_rows_ : list of dict
+        Metrics of each epoch.
+    n_iter_ : int
+        Epochs trained.
+    train_ids_ : ndarray of str
+        Ids of the samples trained on, in the order of the history.
+
+    References
+    ----------
+    QMF: Zhang et al., Provable Dynamic Fusion for Low-Quality Multimodal Data, ICML 2023.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> y = np.array(["cat", "dog"] * 50)
+    >>> X = {"image": rng.normal((y == "dog")[:, None], 0.3, (100, 4)), "text": rng.normal(0.0, 1.0, (100, 3))}
+    >>> classifier = QMFClassifier(epochs=20, random_state=0).fit(X, y)
+    >>> classifier.score(X, y) > 0.9
+    True
+    """
+
+    def __init__(
+        self,
+        *,
+        preset: str = "paper",
+        uncertainty: str | None = None,
+        weighting: str | None = None,
+        views: Mapping[str, Any] | None = None,
+        ranking_weight: float | None = None,
+        pairs: Pairs = "adjacent",
+        history_start_epoch: int = 0,
+        hidden: int = 128,
+        dropout: float = 0.1,
+        class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
+        label_smoothing: float = 0.0,
+        epochs: int = 100,
+        batch_size: int = 64,
+        accumulate: int = 1,
+        optimizer: str = "adamw",
+        learning_rate: float = 1e-3,
+        weight_decay: float = 1e-2,
+        schedule: str = "cosine",
+        warmup_epochs: float = 0.0,
+        clip_norm: float = 0.0,
+        patience: int = 20,
+        monitor: str = "loss",
+        precision: str = "no",
+        validation_fraction: float = 0.1,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: bool = False,
+    ) -> None:
+        self.preset = preset
+        self.uncertainty = uncertainty
+        self.weighting = weighting
+        self.views = views
+        self.ranking_weight = ranking_weight
+        self.pairs = pairs
+        self.history_start_epoch = history_start_epoch
+        self.hidden = hidden
+        self.dropout = dropout
+        self.class_weight = class_weight
+        self.label_smoothing = label_smoothing
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.accumulate = accumulate
+        self.optimizer = optimizer
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.schedule = schedule
+        self.warmup_epochs = warmup_epochs
+        self.clip_norm = clip_norm
+        self.patience = patience
+        self.monitor = monitor
+        self.precision = precision
+        self.validation_fraction = validation_fraction
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(
+        self,
+        X: Any,
+        y: ArrayLike | None = None,
+        *,
+        validation: tuple[Any, ArrayLike] | Samples | None = None,
+        run_dir: str | Path | None = None,
+        resume: bool = False,
+    ) -> QMFClassifier:
+        """Train on labelled samples.
+
+        Parameters
+        ----------
+        X : see the class
+            Training samples; or a `Samples` with labels.
+        y : array [N], optional
+            Labels: integers, strings or booleans. Only left out where X is a `Samples`.
+        validation : (X, y) or Samples, optional
+            Held-out samples that choose the best epoch, instead of a share of X.
+        run_dir : str or Path, optional
+            Where checkpoints and ``metrics.jsonl`` go; without it, nothing is written.
+        resume : bool, default False
+            Go on from the checkpoint in `run_dir`, if there is one.
+
+        Returns
+        -------
+        QMFClassifier
+            Itself.
+
+        Raises
+        ------
+        DataError
+            If the data are not as described, fewer than two classes are there, or a validation label is unknown.
+        ConfigError
+            If a parameter is out of range.
+        RunError
+            If training fails.
+        """
+        samples = self._samples(X, y, fitting=True)
+        labels = self._labels(samples)
+        seed = self._seed()
+        settings = self._settings(seed)
+        self.classes_, target = np.unique(labels, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise DataError(
+                f"{samples.source}: only one class, {self.classes_[0]!r}, in {len(labels)} labels; two are needed at least."
+            )
+        self.modalities_ = samples.modalities
+        self._widths = {name: x.shape[1] for name, x in samples.features.items()}
+        self.n_features_in_ = sum(self._widths.values())
+        training, held_out = self._hold_out(samples, target, validation, seed)
+        self.train_ids_ = training.ids
+        with seeded(seed, "initial weights"):
+            self.model_ = self._build_model()
+        for encoder, (m, x) in zip(self.model_.encoders, enumerate(training.features.values()), strict=True):
+            encoder.standardise(torch.from_numpy(x[training.present[:, m]]))
+        objective = QMFObjective(
+            len(training),
+            len(self.modalities_),
+            preset=self.preset,
+            ranking_weight=self.ranking_weight,
+            pairs=self.pairs,
+            start_epoch=self.history_start_epoch,
+            class_weights=self._class_weights(target),
+            label_smoothing=self.label_smoothing,
+            uncertainty=self.model_.uncertainty,
+        )
+        result = train(
+            self.model_,
+            objective,
+            self._batches(training),
+            self._batches(held_out) if held_out is not None else None,
+            settings,
+            folder=None if run_dir is None else Path(run_dir),
+            resume=resume,
+            verbose=self.verbose,
+        )
+        self.model_ = self.model_.cpu().eval()
+        self.history_: LossHistory | None = None if objective.history is None else objective.history.cpu()
+        self.training_rows_, self.n_iter_ = result.rows, len(result.rows)
+        return self
+
+    def predict_full(self, X: Any) -> Prediction:
+        """Predict, and say for each sample how far each modality was trusted.
+
+        Parameters
+        ----------
+        X : see the class
+            Samples, with the modalities of training. A mapping may leave one out: it is absent for all samples.
+
+        Returns
+        -------
+        Prediction
+            Labels, probabilities, weights, uncertainty, present, and what each modality alone would say.
+
+        Raises
+        ------
+        DataError
+            If the data are not as described or do not fit those of training.
+        NotFittedError
+            If `fit` has not been called.
+        """
+        check_is_fitted(self, "model_")
+        samples = self._matching(self._samples(X, None, fitting=False))
+        parts: list[FusionOutput] = []
+        with torch.inference_mode():
+            for start in range(0, len(samples), _PREDICT_ROWS):
+                rows = slice(start, start + _PREDICT_ROWS)
+                inputs = {name: torch.from_numpy(x[rows]) for name, x in samples.features.items()}
+                parts.append(self.model_(inputs, torch.from_numpy(samples.present[rows])))
+        output = FusionOutput(*(torch.cat(part) for part in zip(*parts, strict=True)))
+        return Prediction.from_output(output, self.classes_, self.modalities_, samples.ids)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Give the label of each sample [N]; parameters and errors as `predict_full`."""
+        return self.predict_full(X).labels
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Give the fused class probabilities [N, K], columns as `classes_`; parameters and errors as `predict_full`."""
+        return self.predict_full(X).probabilities
+
+    def hardest_samples(self, modality: str, k: int = 20) -> list[tuple[str, float]]:
+        """Give the training samples that stayed hardest in one modality: the first places to look for bad data.
+
+        Parameters
+        ----------
+        modality : str
+            Its name.
+        k : int, default 20
+            At most how many.
+
+        Returns
+        -------
+        list of (sample id, mean loss)
+            Hardest first.
+
+        Raises
+        ------
+        ConfigError
+            If there is no such modality, or no history was kept (``ranking_weight=0`` or preset "static").
+        """
+        check_is_fitted(self, "model_")
+        if modality not in self.modalities_:
+            raise ConfigError(f"modality={modality!r} does not exist; expected one of {', '.join(self.modalities_)}.")
+        history = getattr(self, "history_", None)
+        if history is None:
+            raise ConfigError("no history was kept: it needs ranking_weight > 0 and is not saved in the model folder.")
+        pairs = history.hardest(self.modalities_.index(modality), k)
+        return [(str(self.train_ids_[i]), loss) for i, loss in pairs]
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the model folder; see `qmf.model_folder.save_model`."""
+        from qmf.model_folder import save_model
+
+        save_model(self, Path(path), overwrite=overwrite)
+
+    @classmethod
+    def load(cls, path: str | Path) -> QMFClassifier:
+        """Read a model folder; see `qmf.model_folder.load_model`."""
+        from qmf.model_folder import load_model
+
+        return load_model(Path(path))
+
+    def _samples(self, X: Any, y: ArrayLike | None, *, fitting: bool) -> Samples:
+        if isinstance(X, Samples):
+            return X if y is None else from_arrays(X.features, y, ids=X.ids, source=X.source)
+        if fitting and y is None:
+            raise DataError("QMFClassifier requires y to be passed, but the target y is None.")
+        if isinstance(X, Mapping):
+            return from_arrays(X, y)
+        if self.views is not None:
+            return from_arrays(X, y, views=self.views)
+        options: dict[str, Any] = {"reset": fitting, "ensure_all_finite": False, "dtype": np.float64}
+        checked = validate_data(self, X, **options) if y is None else validate_data(self, X, y, **options)
+        return from_arrays(checked) if y is None else from_arrays(checked[0], checked[1])
+
+    def _labels(self, samples: Samples) -> NDArray[Any]:
+        if samples.labels is None:
+            raise DataError(f"{samples.source}: no labels; training needs y.")
+        check_classification_targets(samples.labels)
+        return samples.labels
+
+    def _matching(self, samples: Samples) -> Samples:
+        """Give the samples with the modalities of training, in its order; those left out are absent."""
+        unknown = [name for name in samples.modalities if name not in self.modalities_]
+        if unknown:
+            raise DataError(
+                f"{samples.source}: modality {unknown[0]!r} was not in training; expected some of {self.modalities_}."
+            )
+        for name, x in samples.features.items():
+            if x.shape[1] != self._widths[name]:
+                raise DataError(
+                    f"{samples.source}: X has {x.shape[1]} features in modality {name!r}, but QMFClassifier is"
+                    f" expecting {self._widths[name]} features as input."
+                )
+        if samples.modalities == self.modalities_:
+            return samples
+        n = len(samples)
+        features = {
+            name: samples.features.get(name, np.zeros((n, width), np.float32)) for name, width in self._widths.items()
+        }
+        given = {name: samples.present[:, m] for m, name in enumerate(samples.modalities)}
+        present = np.stack([given.get(name, np.zeros(n, dtype=bool)) for name in self.modalities_], axis=1)
+        return Samples(features, present, samples.ids, samples.labels, samples.source)
+
+    def _hold_out(
+        self, samples: Samples, target: NDArray[np.int64], validation: Any, seed: int
+    ) -> tuple[Samples, Samples | None]:
+        """Training and validation samples, labels as positions in `classes_`."""
+        coded = Samples(samples.features, samples.present, samples.ids, target, samples.source)
+        if validation is not None:
+            given = validation if isinstance(validation, Samples) else self._samples(*validation, fitting=False)
+            given = self._matching(given)
+            return coded, Samples(given.features, given.present, given.ids, self.encode_labels(given), given.source)
+        if not 0 <= self.validation_fraction < 1:
+            raise ConfigError(f"validation_fraction={self.validation_fraction!r}: expected a number in [0, 1).")
+        if not self.validation_fraction:
+            return coded, None
+        kept, held = holdout_split(target, self.validation_fraction, seed)
+        if not len(held):
+            warnings.warn(
+                f"no class has enough samples to hold out a share of {self.validation_fraction}: training to the last"
+                " epoch without a validation set. Give validation=(X, y), or set validation_fraction=0.",
+                UserWarning,
+                stacklevel=3,
+            )
+            return coded, None
+        return coded.take(kept), coded.take(held)
+
+    def encode_labels(self, samples: Samples) -> NDArray[np.int64]:
+        """Give labels as positions in `classes_`.
+
+        Parameters
+        ----------
+        samples : Samples
+            Labelled samples.
+
+        Returns
+        -------
+        ndarray [N], int64
+            Positions 0..K-1.
+
+        Raises
+        ------
+        DataError
+            If there are no labels, or one was not there in training.
+        """
+        if samples.labels is None:
+            raise DataError(f"{samples.source}: no labels.")
+        where = {label: k for k, label in enumerate(self.classes_.tolist())}
+        codes = np.array([where.get(label, -1) for label in samples.labels.tolist()], dtype=np.int64)
+        for row in np.flatnonzero(codes < 0)[:1]:
+            raise DataError(
+                f"{samples.source}: sample {str(samples.ids[row])!r} has the label {samples.labels.tolist()[row]!r},"
+                f" unseen in training; expected one of {', '.join(map(repr, self.classes_.tolist()[:20]))}."
+            )
+        return codes
+
+    def _batches(self, samples: Samples) -> TensorBatches:
+        inputs = {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in samples.features.items()}
+        target = torch.from_numpy(np.asarray(samples.labels, dtype=np.int64))
+        return TensorBatches(inputs, torch.from_numpy(samples.present), target)
+
+    def _build_model(self) -> QualityAwareFusion:
+        encoders = {name: MLPEncoder(width, self.hidden, self.dropout) for name, width in self._widths.items()}
+        return QualityAwareFusion(
+            encoders,
+            len(self.classes_),
+            preset=self.preset,
+            uncertainty=self.uncertainty,
+            weighting=self.weighting,
+        )
+
+    def _class_weights(self, target: NDArray[np.int64]) -> list[float] | None:
+        if self.class_weight is None:
+            return None
+        given = self.class_weight if isinstance(self.class_weight, str) else dict(self.class_weight)
+        try:
+            weights = compute_class_weight(given, classes=self.classes_, y=self.classes_[target])
+        except ValueError as error:
+            raise ConfigError(f"class_weight: {error}") from error
+        return [float(w) for w in weights]
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, int | np.integer):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+
+    def _settings(self, seed: int) -> TrainingSettings:
+        names = set(TrainingSettings.__dataclass_fields__) - {"seed"}
+        return TrainingSettings(**{name: getattr(self, name) for name in names}, seed=seed)

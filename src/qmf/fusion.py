@@ -1,0 +1,244 @@
+"""Quality-aware multimodal fusion: the model.
+
+Each modality is classified on its own, its uncertainty decides its weight for this very sample, and the fused logits
+are the weighted sum: ``f(x) = sum_m w^m(x) f^m(x^m)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from qmf.errors import ConfigError, DataError
+from qmf.heads import BatchedLinearHeads, SeparateHeads
+from qmf.presets import get_preset
+from qmf.types import FusionOutput
+from qmf.uncertainty import ESTIMATORS, UncertaintyEstimator
+from qmf.weighting import WEIGHTINGS
+
+__all__ = ["QualityAwareFusion", "fuse_logits"]
+
+
+def fuse_logits(
+    unimodal_logits: Tensor,
+    uncertainty: Tensor,
+    present: Tensor | None,
+    weighting: nn.Module,
+    *,
+    detach_weights: bool = False,
+) -> FusionOutput:
+    """Turn unimodal logits and their uncertainty into weights and fused logits.
+
+    Parameters
+    ----------
+    unimodal_logits : Tensor [B, M, K]
+        ``f^m``; whatever stands where a modality is absent is ignored.
+    uncertainty : Tensor [B, M]
+        ``u^m``, higher = worse.
+    present : Tensor [B, M], bool, or None
+        True where a modality is there; None = everywhere.
+    weighting : nn.Module
+        Map from ``(u, present)`` to ``w [B, M]``, see `qmf.weighting`.
+    detach_weights : bool, default False
+        If True, no gradient flows through the weights.
+
+    Returns
+    -------
+    FusionOutput
+        In float32. A row with no modality at all has NaN weights and logits: never a silent guess.
+
+    References
+    ----------
+    QMF (Zhang et al., ICML 2023), section 2: ``f(x) = sum_m w^m(x) f^m(x^m)``.
+    """
+    f, u = unimodal_logits.float(), uncertainty
+    if present is None:
+        present = torch.ones_like(u, dtype=torch.bool)
+        w = weighting(u, present)
+    else:
+        absent = ~present
+        f, u = f.masked_fill(absent[..., None], 0.0), u.masked_fill(absent, torch.nan)
+        w = weighting(u, present).masked_fill(absent.all(dim=-1, keepdim=True), torch.nan)
+    trusted = w.detach() if detach_weights else w
+    fused = torch.bmm(trusted[:, None], f).squeeze(1)
+    return FusionOutput(fused, f, w, u, present)
+
+
+class QualityAwareFusion(nn.Module):
+    """QMF: weigh each modality by how certain it is about this sample, then add up.
+
+    Parameters
+    ----------
+    encoders : mapping of str to nn.Module
+        One per modality, from its tensor ``[B, ...]`` to features ``[B, D_m]``. Their order is the order of all
+        ``[B, M]`` outputs.
+    num_classes : int
+        K, at least 2.
+    preset : {"paper", "official-rgbd", "official-text-image", "static"}
+        Which published variant; see `qmf.presets`.
+    uncertainty : str or UncertaintyEstimator, optional
+        Overrides the preset's estimator: a key of `qmf.uncertainty.ESTIMATORS` or a module of your own.
+    weighting : str or nn.Module, optional
+        Overrides the preset's map from uncertainty to weight: a key of `qmf.weighting.WEIGHTINGS` or your own.
+    heads : mapping of str to nn.Module, optional
+        From features to logits ``[B, K]``. By default a linear layer per modality, for which each encoder must have an
+        attribute ``out_features``. Give ``nn.Identity()`` where an encoder already gives logits.
+
+    Raises
+    ------
+    ConfigError
+        If there is no encoder, fewer than two classes, an unknown name, or a width that cannot be known.
+
+    Notes
+    -----
+    O(B M K) on top of the encoders. An encoder sees zeros in place of an absent modality and its output there is
+    discarded, gradient included; layers that mix samples (batch normalisation in training) still see the zero rows.
+
+    References
+    ----------
+    QMF (Zhang et al., ICML 2023), section 3.
+
+    Examples
+    --------
+    >>> model = QualityAwareFusion({"a": nn.Linear(3, 8), "b": nn.Linear(5, 8)}, num_classes=2)
+    >>> out = model({"a": torch.zeros(4, 3), "b": torch.zeros(4, 5)})
+    >>> out.logits.shape, out.weights.shape
+    (torch.Size([4, 2]), torch.Size([4, 2]))
+    """
+
+    def __init__(
+        self,
+        encoders: Mapping[str, nn.Module],
+        num_classes: int,
+        *,
+        preset: str = "paper",
+        uncertainty: str | UncertaintyEstimator | None = None,
+        weighting: str | nn.Module | None = None,
+        heads: Mapping[str, nn.Module] | None = None,
+    ) -> None:
+        super().__init__()
+        if not encoders:
+            raise ConfigError("encoders is empty: expected at least one modality.")
+        if num_classes < 2:
+            raise ConfigError(f"num_classes={num_classes}: expected at least 2.")
+        choices = get_preset(preset)
+        self.modalities = tuple(encoders)
+        self.num_classes = num_classes
+        self.detach_weights = choices.detach_weights
+        # Lists, not ModuleDicts: a modality may have any name, and its parameters are keyed by its position.
+        self.encoders = nn.ModuleList(encoders.values())
+        self.widths = tuple(_width(name, e, (heads or {}).get(name), num_classes) for name, e in encoders.items())
+        self.heads = _heads(dict(zip(encoders, self.widths, strict=True)), num_classes, heads or {})
+        self.uncertainty = self._estimator(uncertainty or choices.uncertainty)
+        self.weighting = _named(WEIGHTINGS, "weighting", weighting or choices.weighting)
+
+    def _estimator(self, choice: str | UncertaintyEstimator) -> UncertaintyEstimator:
+        if isinstance(choice, UncertaintyEstimator):
+            return choice
+        if choice not in ESTIMATORS:
+            raise ConfigError(f"uncertainty={choice!r} does not exist; expected one of {', '.join(ESTIMATORS)}.")
+        return ESTIMATORS[choice](len(self.modalities), self.widths)
+
+    def forward(self, inputs: Mapping[str, Tensor], present: Tensor | None = None) -> FusionOutput:
+        """Classify a batch, each sample from the modalities it has.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor [B, ...]
+            A tensor per modality. A modality may be left out: it is then absent for the whole batch.
+        present : Tensor [B, M], bool, optional
+            True where a modality is there. By default, all that `inputs` holds. Whatever stands in the tensor of an
+            absent modality, NaN included, has no effect on outputs or gradients.
+
+        Returns
+        -------
+        FusionOutput
+            Fused and unimodal logits, weights, uncertainty, present.
+
+        Raises
+        ------
+        DataError
+            If `inputs` is empty or names an unknown modality, `present` has the wrong shape or type or marks a modality
+            that `inputs` lacks, or a sample has no modality at all. (On an accelerator, where looking would stall the
+            device, the last two are not looked for: such a row's outputs are NaN, such a modality counts as absent.)
+        """
+        present = self._presence(inputs, present)
+        features = [self._features(m, name, inputs, present) for m, name in enumerate(self.modalities)]
+        f = self.heads(features).float()
+        u = self.uncertainty(f, features)
+        return fuse_logits(f, u, present, self.weighting, detach_weights=self.detach_weights)
+
+    def _features(self, m: int, name: str, inputs: Mapping[str, Tensor], present: Tensor | None) -> Tensor:
+        if name not in inputs:
+            first = next(iter(inputs.values()))
+            return torch.zeros(len(first), self.widths[m], device=first.device)
+        x = inputs[name]
+        if present is not None:
+            x = x.masked_fill(~present[:, m].view(-1, *[1] * (x.dim() - 1)), 0)
+        features: Tensor = self.encoders[m](x)
+        return features
+
+    def _presence(self, inputs: Mapping[str, Tensor], present: Tensor | None) -> Tensor | None:
+        """Check `inputs` and `present`, and say which modality of which sample is there; None = all of all."""
+        unknown = [name for name in inputs if name not in self.modalities]
+        if unknown or not inputs:
+            raise DataError(f"inputs has {list(inputs)}: expected some of {list(self.modalities)}.")
+        given = [name in inputs for name in self.modalities]
+        if present is None and all(given):
+            return None
+        first = next(iter(inputs.values()))
+        # Made on the device, column by column: a host-device copy would stall every step.
+        columns = [torch.full((len(first),), there, dtype=torch.bool, device=first.device) for there in given]
+        if present is None:
+            return torch.stack(columns, dim=1)
+        shape = (len(first), len(self.modalities))
+        if tuple(present.shape) != shape or present.dtype != torch.bool:
+            raise DataError(
+                f"present is {present.dtype} {tuple(present.shape)}: expected torch.bool {shape}, True where there."
+            )
+        if present.device.type == "cpu" and not torch.compiler.is_compiling():
+            _check_presence(present, given, self.modalities)
+        return present if all(given) else present & torch.stack(columns, dim=1)
+
+
+def _check_presence(present: Tensor, given: list[bool], modalities: tuple[str, ...]) -> None:
+    for m, name in enumerate(modalities):
+        if not given[m] and bool(present[:, m].any()):
+            raise DataError(f"present marks modality {name!r} as there, but inputs has no tensor of that name.")
+    empty = (~present.any(dim=1)).nonzero().flatten().tolist()
+    if empty:
+        raise DataError(
+            f"{len(empty)} of {len(present)} samples have no modality present, first row {empty[0]} of the batch:"
+            " at least one is needed; leave such samples out."
+        )
+
+
+def _width(name: str, encoder: nn.Module, head: nn.Module | None, num_classes: int) -> int:
+    if isinstance(head, nn.Identity):
+        return num_classes
+    width = getattr(encoder, "out_features", None)
+    if not isinstance(width, int):
+        raise ConfigError(
+            f"the encoder of modality {name!r} has no integer out_features: set it to the width of its output,"
+            f" or pass heads={{{name!r}: nn.Identity()}} if it already gives logits."
+        )
+    return width
+
+
+def _heads(widths: Mapping[str, int], num_classes: int, given: Mapping[str, nn.Module]) -> nn.Module:
+    unknown = [name for name in given if name not in widths]
+    if unknown:
+        raise ConfigError(f"heads names {unknown[0]!r}: expected some of {list(widths)}.")
+    if not given and len(set(widths.values())) == 1:
+        return BatchedLinearHeads(len(widths), next(iter(widths.values())), num_classes)
+    return SeparateHeads(widths, num_classes, given)
+
+
+def _named(registry: dict[str, type[nn.Module]], what: str, choice: str | nn.Module) -> nn.Module:
+    if isinstance(choice, nn.Module):
+        return choice
+    if choice not in registry:
+        raise ConfigError(f"{what}={choice!r} does not exist; expected one of {', '.join(registry)}.")
+    return registry[choice]()

@@ -1,0 +1,172 @@
+"""What training minimises: CE(fused) + sum_m CE(f^m) + lambda sum_m L_reg^m."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from qmf.history import LossHistory
+from qmf.presets import get_preset
+from qmf.ranking import Pairs, ranking_loss
+from qmf.types import FusionOutput
+from qmf.uncertainty import UncertaintyEstimator
+
+__all__ = ["ObjectiveTerms", "QMFObjective"]
+
+
+class ObjectiveTerms(NamedTuple):
+    """The objective and the terms it is made of.
+
+    Attributes
+    ----------
+    loss : Tensor []
+        What to minimise.
+    fused : Tensor []
+        Mean cross-entropy of the fused logits.
+    unimodal : Tensor [M]
+        Mean cross-entropy of each modality over the samples that have it; 0 if none has.
+    ranking : Tensor [M]
+        ``L_reg^m``; 0 where nothing is known yet, or without history.
+    auxiliary : Tensor [] or None
+        Loss of an uncertainty estimator that learns; None for one that does not.
+    """
+
+    loss: Tensor
+    fused: Tensor
+    unimodal: Tensor
+    ranking: Tensor
+    auxiliary: Tensor | None
+
+
+class QMFObjective(nn.Module):
+    """The objective of QMF, with the history it needs.
+
+    Parameters
+    ----------
+    num_samples : int
+        N of the training set, the size of the history.
+    num_modalities : int
+        M.
+    preset : str, default "paper"
+        Gives the defaults of what follows, and the form of the regulariser; see `qmf.presets`.
+    ranking_weight : float, optional
+        ``lambda >= 0``. 0 = no regulariser, no history.
+    pairs : {"adjacent", "all"}
+        Which pairs of the batch the regulariser compares.
+    start_epoch : int, default 0
+        First epoch whose losses enter the history.
+    class_weights : Tensor [K], optional
+        Weight of each class in the cross-entropies, as in `torch.nn.functional.cross_entropy`. The history keeps the
+        plain loss.
+    label_smoothing : float in [0, 1), default 0
+        As in `torch.nn.functional.cross_entropy`. The history keeps the plain loss.
+    uncertainty : UncertaintyEstimator, optional
+        The model's estimator, if it has a loss of its own.
+
+    Notes
+    -----
+    O(B M K) per step, whatever N. No host-device copy.
+
+    References
+    ----------
+    QMF (Zhang et al., ICML 2023), section 3.3, overall objective.
+    """
+
+    class_weights: Tensor | None
+
+    def __init__(
+        self,
+        num_samples: int,
+        num_modalities: int,
+        *,
+        preset: str = "paper",
+        ranking_weight: float | None = None,
+        pairs: Pairs = "adjacent",
+        start_epoch: int = 0,
+        class_weights: Sequence[float] | Tensor | None = None,
+        label_smoothing: float = 0.0,
+        uncertainty: UncertaintyEstimator | None = None,
+    ) -> None:
+        super().__init__()
+        self.choices = get_preset(preset)
+        self.lambda_ = self.choices.ranking_weight if ranking_weight is None else ranking_weight
+        self.pairs: Pairs = pairs
+        self.label_smoothing = label_smoothing
+        weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
+        self.register_buffer("class_weights", weights)
+        self.history = LossHistory(num_samples, num_modalities, start_epoch) if self.lambda_ > 0 else None
+        # Held without registering it: its parameters belong to the model.
+        self._auxiliary_loss = uncertainty.auxiliary_loss if uncertainty is not None else None
+
+    def forward(self, output: FusionOutput, target: Tensor, index: Tensor) -> ObjectiveTerms:
+        """Give the objective of one batch and, in training mode, record its losses in the history.
+
+        Parameters
+        ----------
+        output : FusionOutput
+            What the model gave.
+        target : Tensor [B], int64
+            True classes.
+        index : Tensor [B], int64
+            Which samples of the training set these are; below 0 for filler rows, which count for nothing.
+
+        Returns
+        -------
+        ObjectiveTerms
+            Total and terms.
+        """
+        # The fused and all unimodal logits in one pass: [B, 1 + M, K].
+        logits = torch.cat([output.logits[:, None], output.unimodal_logits], dim=1)
+        real = (index >= 0)[:, None]
+        there = output.present & real
+        cost = self._cross_entropy(logits, target, self.class_weights, self.label_smoothing)
+        means = (cost * self._share(torch.cat([real, there], dim=1), target)).sum(dim=0)
+        fused, unimodal = means[0], means[1:]
+        plain = self._plain_loss(cost, logits, target)[:, 1:]
+        ranking = self._ranking(output.weights, plain, there, index.clamp(min=0))
+        auxiliary = self._auxiliary(output, target, there)
+        loss = means.sum() + self.lambda_ * ranking.sum()
+        return ObjectiveTerms(loss if auxiliary is None else loss + auxiliary, fused, unimodal, ranking, auxiliary)
+
+    @staticmethod
+    def _cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None, smoothing: float) -> Tensor:
+        """Cross-entropy of [B, 1 + M, K] logits, one by one, [B, 1 + M]."""
+        b, heads, k = logits.shape
+        repeated = target[:, None].expand(b, heads).reshape(-1)
+        losses = F.cross_entropy(logits.reshape(-1, k), repeated, weight, reduction="none", label_smoothing=smoothing)
+        return losses.view(b, heads)
+
+    def _share(self, there: Tensor, target: Tensor) -> Tensor:
+        """Give what each loss counts in the mean of its column, [B, 1 + M]; the class weight is in the loss already."""
+        weight = there if self.class_weights is None else there * self.class_weights[target][:, None]
+        total = weight.sum(dim=0)
+        return there / total.masked_fill(total == 0, 1)
+
+    def _plain_loss(self, cost: Tensor, logits: Tensor, target: Tensor) -> Tensor:
+        """Give the loss that the history keeps: without class weights and smoothing, [B, 1 + M]."""
+        if self.class_weights is None and not self.label_smoothing:
+            return cost.detach()
+        return self._cross_entropy(logits.detach(), target, None, 0.0)
+
+    def _ranking(self, weights: Tensor, unimodal_loss: Tensor, there: Tensor, index: Tensor) -> Tensor:
+        if self.history is None:
+            return unimodal_loss.new_zeros(unimodal_loss.shape[1])
+        if self.training and self.choices.record_first:
+            self.history.record(index, unimodal_loss, there)
+        kappa, known = self.history.kappa(index)
+        cost = ranking_loss(weights, kappa, known & there, pairs=self.pairs, gap=self.choices.gap)
+        if self.training and not self.choices.record_first:
+            self.history.record(index, unimodal_loss, there)
+        return cost
+
+    def _auxiliary(self, output: FusionOutput, target: Tensor, there: Tensor) -> Tensor | None:
+        if self._auxiliary_loss is None:
+            return None
+        cost = self._auxiliary_loss(output.uncertainty, output.unimodal_logits, target)
+        if cost is None:
+            return None
+        return (cost.masked_fill(~there, 0.0).sum(dim=0) / there.sum(dim=0).clamp(min=1)).sum()

@@ -1,0 +1,10 @@
+"""Training: one visible loop, checkpoints that lose nothing, batches by indexing."""
+
+from __future__ import annotations
+
+from qmf.training.batches import Batch, TensorBatches
+from qmf.training.interruption import TrainingInterruptedError
+from qmf.training.loop import TrainingResult, train
+from qmf.training.settings import TrainingSettings
+
+__all__ = ["Batch", "TensorBatches", "TrainingInterruptedError", "TrainingResult", "TrainingSettings", "train"]

@@ -1,0 +1,142 @@
+"""Batches of tensors by indexing, in an order that is a function of (seed, epoch)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from qmf.randomness import derive_seed
+
+__all__ = ["Batch", "TensorBatches", "epoch_order"]
+
+
+class Batch(NamedTuple):
+    """One batch.
+
+    Attributes
+    ----------
+    inputs : dict of str to Tensor [B, ...]
+        A tensor per modality.
+    present : Tensor [B, M], bool, or None
+        True where a modality is there; None = everywhere.
+    target : Tensor [B], int64
+        True classes.
+    index : Tensor [B], int64
+        Which samples of the data set; -1 for filler rows, which count for nothing.
+    """
+
+    inputs: dict[str, Tensor]
+    present: Tensor | None
+    target: Tensor
+    index: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """Give the batch on `device`."""
+        return Batch(
+            {name: x.to(device, non_blocking=True) for name, x in self.inputs.items()},
+            None if self.present is None else self.present.to(device, non_blocking=True),
+            self.target.to(device, non_blocking=True),
+            self.index.to(device, non_blocking=True),
+        )
+
+
+def epoch_order(num_samples: int, seed: int, epoch: int) -> Tensor:
+    """Give the order of the samples in one epoch: a permutation that is a function of (seed, epoch) alone.
+
+    Parameters
+    ----------
+    num_samples : int
+        N.
+    seed, epoch : int
+        The keys.
+
+    Returns
+    -------
+    Tensor [N], int64
+        The permutation.
+    """
+    generator = torch.Generator().manual_seed(derive_seed(seed, "order", epoch))
+    return torch.randperm(num_samples, generator=generator)
+
+
+class TensorBatches:
+    """A data set held in tensors, cut into batches without touching samples one by one.
+
+    Parameters
+    ----------
+    inputs : mapping of str to Tensor [N, ...]
+        A tensor per modality.
+    present : Tensor [N, M], bool
+        True where a modality is there.
+    target : Tensor [N], int64
+        True classes.
+    """
+
+    def __init__(self, inputs: Mapping[str, Tensor], present: Tensor, target: Tensor) -> None:
+        self.inputs = dict(inputs)
+        self.present = None if bool(present.all()) else present
+        self.num_modalities = present.shape[1]
+        self.target = target
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def num_batches(self, batch_size: int, world_size: int = 1) -> int:
+        """Give the number of batches each process takes per epoch."""
+        return -(-len(self) // (batch_size * world_size))
+
+    def rows_per_process(self, batch_size: int, world_size: int = 1) -> int:
+        """Give the number of rows each process goes through per epoch, fillers included."""
+        together = batch_size * world_size
+        return len(self) // together * batch_size + -(-(len(self) % together) // world_size)
+
+    def take(self, rows: Tensor) -> Batch:
+        """Give the batch of these samples.
+
+        Parameters
+        ----------
+        rows : Tensor [B], int64
+            Samples; -1 makes a filler row (a copy of sample 0 that counts for nothing).
+        """
+        safe = rows.clamp(min=0)
+        return Batch(
+            {name: x[safe] for name, x in self.inputs.items()},
+            None if self.present is None else self.present[safe],
+            self.target[safe],
+            rows,
+        )
+
+    def shuffled(
+        self, batch_size: int, seed: int, epoch: int, *, first: int = 0, rank: int = 0, world_size: int = 1
+    ) -> Iterator[Batch]:
+        """Go through the training set once, in the order of (seed, epoch).
+
+        Parameters
+        ----------
+        batch_size : int
+            Samples per batch and process.
+        seed, epoch : int
+            Keys of the order.
+        first : int, default 0
+            Batch to begin with, for a run that was interrupted.
+        rank, world_size : int
+            Which of how many processes: batch b of rank r is a slice of one global batch. Ranks that run short are
+            filled with rows of index -1, so that every sample counts once and all ranks take equally many steps.
+        """
+        order = epoch_order(len(self), seed, epoch)
+        together = batch_size * world_size
+        for start in range(first * together, len(self), together):
+            rows = order[start : start + together]
+            share = -(-len(rows) // world_size)
+            mine = rows[rank * share : (rank + 1) * share]
+            if len(mine) < share:
+                mine = torch.cat([mine, mine.new_full((share - len(mine),), -1)])
+            yield self.take(mine)
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        """Go through all samples in their own order."""
+        for rows in torch.arange(len(self)).split(batch_size):
+            yield self.take(rows)

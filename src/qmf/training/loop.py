@@ -1,0 +1,266 @@
+"""The training loop, readable from top to bottom.
+
+Runs on Hugging Face Accelerate: the same code on CPU, GPU and several processes, with mixed precision.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import nn
+from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
+
+from qmf.errors import RunError
+from qmf.fusion import QualityAwareFusion
+from qmf.objective import ObjectiveTerms, QMFObjective
+from qmf.training.batches import Batch, TensorBatches
+from qmf.training.interruption import TrainingInterruptedError, stop_signal
+from qmf.training.logbook import Logbook, Row, progress_bar
+from qmf.training.optimisation import build_optimizer, build_schedule
+from qmf.training.random_state import seeded
+from qmf.training.run_state import RunState
+from qmf.training.settings import TrainingSettings
+
+__all__ = ["TrainingResult", "train"]
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a training run leaves behind, beside the trained model.
+
+    Attributes
+    ----------
+    rows : list of dict
+        Metrics of each epoch.
+    best_epoch : int
+        Epoch, from 0, whose weights the model now has: the best on the validation split; the last without one.
+    stopped_early : bool
+        True if the validation score had not improved for `patience` epochs.
+    """
+
+    rows: list[dict[str, Any]]
+    best_epoch: int
+    stopped_early: bool
+
+
+def train(
+    model: QualityAwareFusion,
+    objective: QMFObjective,
+    training: TensorBatches,
+    validation: TensorBatches | None,
+    settings: TrainingSettings,
+    *,
+    folder: Path | None = None,
+    resume: bool = False,
+    verbose: bool = False,
+) -> TrainingResult:
+    """Train `model` in place and leave it with the weights of its best epoch.
+
+    Parameters
+    ----------
+    model : QualityAwareFusion
+        The model; moved to the accelerator.
+    objective : QMFObjective
+        What to minimise; keeps the history.
+    training : TensorBatches
+        Training set of N samples; their positions are the index of the history.
+    validation : TensorBatches or None
+        Held-out data that chooses the best epoch and when to stop; None: the last epoch is kept.
+    settings : TrainingSettings
+        How to train.
+    folder : pathlib.Path, optional
+        Where ``checkpoint.safetensors`` (every epoch and on SIGTERM), ``metrics.jsonl`` and TensorBoard events go.
+    resume : bool, default False
+        Go on from the checkpoint in `folder`, if there is one: the end is the same, bit for bit, as without the stop.
+    verbose : bool, default False
+        Show a progress bar on stderr.
+
+    Returns
+    -------
+    TrainingResult
+        Metrics and the best epoch.
+
+    Raises
+    ------
+    RunError
+        If the loss becomes NaN or infinite.
+    TrainingInterruptedError
+        On SIGTERM, after saving.
+    DataError, ConfigError
+        If the checkpoint is damaged, or belongs to other settings or data.
+    """
+    with seeded(settings.seed, "training"), stop_signal(armed=folder is not None) as stop:
+        return _Run(model, objective, training, validation, settings, folder, stop).go(resume=resume, verbose=verbose)
+
+
+class _Run:
+    """One run: `go` is the whole, `_epoch` one pass over the data, `_step` one step of the optimiser."""
+
+    def __init__(
+        self,
+        model: QualityAwareFusion,
+        objective: QMFObjective,
+        training: TensorBatches,
+        validation: TensorBatches | None,
+        settings: TrainingSettings,
+        folder: Path | None,
+        stop: threading.Event,
+    ) -> None:
+        self.settings, self.folder, self.stop = settings, folder, stop
+        self.training, self.validation = training, validation
+        self.accelerator = _accelerator(settings.precision)
+        optimizer = build_optimizer(model, settings)
+        batches = training.num_batches(settings.batch_size, self.accelerator.num_processes)
+        self.schedule = build_schedule(optimizer, settings, -(-batches // settings.accumulate))
+        # `self.model` may be wrapped for several processes; `model` itself holds the weights.
+        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        self.modalities = model.modalities
+        self.objective = objective.to(self.accelerator.device)
+        sums = torch.zeros(2 + 2 * len(model.modalities), device=self.accelerator.device)
+        scaler = self.accelerator.scaler
+        self.state = RunState(model, self.objective, self.optimizer, self.schedule, scaler, sums)
+        self.fingerprint = _fingerprint(settings, training, validation)
+
+    def go(self, *, resume: bool, verbose: bool) -> TrainingResult:
+        state, main = self.state, self.accelerator.is_main_process
+        checkpoint = None if self.folder is None else self.folder / "checkpoint.safetensors"
+        if resume and checkpoint is not None and checkpoint.exists():
+            state.restore(checkpoint, self.fingerprint)
+        book = Logbook(self.folder if main else None, state.rows)
+        with progress_bar(self.settings.epochs, shown=verbose and main) as bar:
+            while not state.at.finished:
+                row = self._epoch(checkpoint)
+                book.add(row)
+                if checkpoint is not None and main:
+                    state.save(checkpoint, self.fingerprint)
+                bar(state.at.epoch, ", ".join(f"{k} {v:.3f}" for k, v in row.items() if k.startswith("validation/")))
+        book.close()
+        state.model.load_state_dict(state.best)
+        return TrainingResult(state.rows, state.at.best_epoch, state.at.epoch < self.settings.epochs)
+
+    def _epoch(self, checkpoint: Path | None) -> Row:
+        started, at = time.perf_counter(), self.state.at
+        self.model.train()
+        self.objective.train()
+        for window in self._windows():
+            self._step(window)
+            at.batch += len(window)
+            if self.stop.is_set() and checkpoint is not None:
+                if self.accelerator.is_main_process:
+                    self.state.save(checkpoint, self.fingerprint)
+                raise TrainingInterruptedError(
+                    f"stopped by SIGTERM in epoch {at.epoch}, saved in {checkpoint}: resume."
+                )
+        if self.objective.history is not None:
+            self.objective.history.end_epoch()
+        row = self._training_row()
+        scores = self._validate()
+        row |= {f"validation/{name}": value for name, value in scores.items()}
+        row["seconds"] = round(time.perf_counter() - started, 4)
+        self.state.keep_best(self._score(scores))
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step(scores.get("loss", row["loss"]))
+        waited = at.epoch - at.best_epoch
+        at.epoch, at.batch = at.epoch + 1, 0
+        at.finished = at.epoch >= self.settings.epochs or waited >= self.settings.patience
+        return row
+
+    def _windows(self) -> Iterator[list[Batch]]:
+        """Batches, `accumulate` at a time; the last window takes what is left, so that nothing is thrown away."""
+        batches = self.training.shuffled(
+            self.settings.batch_size,
+            self.settings.seed,
+            self.state.at.epoch,
+            first=self.state.at.batch,
+            rank=self.accelerator.process_index,
+            world_size=self.accelerator.num_processes,
+        )
+        while window := list(islice(batches, self.settings.accumulate)):
+            yield window
+
+    def _step(self, window: list[Batch]) -> None:
+        """One optimiser step on a window of batches, each weighing as much as it has samples."""
+        samples = sum(len(batch.index) for batch in window)
+        for batch in window:
+            last = batch is window[-1]
+            with nullcontext() if last else self.accelerator.no_sync(self.model):
+                batch = batch.to(self.accelerator.device)
+                output = self.model(batch.inputs, batch.present)
+                terms: ObjectiveTerms = self.objective(output, batch.target, batch.index)
+                self.accelerator.backward(terms.loss * (len(batch.index) / samples))
+            parts = [terms.loss[None], terms.fused[None], terms.unimodal, terms.ranking]
+            self.state.sums += len(batch.index) * torch.cat(parts).detach()
+        if self.settings.clip_norm:
+            self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        self.optimizer.step()
+        if isinstance(self.schedule, LambdaLR):
+            self.schedule.step()
+        self.optimizer.zero_grad()
+
+    def _training_row(self) -> Row:
+        world = self.accelerator.num_processes
+        rows = self.training.rows_per_process(self.settings.batch_size, world)
+        means = (self.accelerator.reduce(self.state.sums, "mean") / rows).tolist()
+        self.state.sums.zero_()
+        if not all(abs(value) < float("inf") for value in means):
+            raise RunError(
+                f"the training loss became NaN or infinite in epoch {self.state.at.epoch}: lower learning_rate"
+                f" (now {self.settings.learning_rate}), set clip_norm, or use precision='no'."
+            )
+        m = len(self.modalities)
+        row: Row = {"epoch": self.state.at.epoch, "loss": means[0], "fused": means[1]}
+        row |= {f"unimodal/{name}": value for name, value in zip(self.modalities, means[2 : 2 + m], strict=True)}
+        row |= {f"ranking/{name}": value for name, value in zip(self.modalities, means[2 + m :], strict=True)}
+        row["learning_rate"] = self.optimizer.param_groups[0]["lr"]
+        return row
+
+    @torch.no_grad()
+    def _validate(self) -> dict[str, float]:
+        """Mean loss and accuracy of the fused output; nothing without a validation set."""
+        if self.validation is None:
+            return {}
+        model = self.state.model.eval()
+        totals = torch.zeros(2, device=self.accelerator.device)
+        for batch in self.validation.in_order(max(self.settings.batch_size, 1024)):
+            batch = batch.to(self.accelerator.device)
+            with self.accelerator.autocast():
+                logits = model(batch.inputs, batch.present).logits
+            loss = nn.functional.cross_entropy(logits, batch.target, reduction="sum")
+            totals += torch.stack([loss, (logits.argmax(dim=1) == batch.target).sum()])
+        loss_sum, hits = totals.tolist()
+        return {"loss": loss_sum / len(self.validation), "accuracy": hits / len(self.validation)}
+
+    def _score(self, scores: dict[str, float]) -> list[float]:
+        """Give what `keep_best` compares, lower = better; without a validation set the last epoch is the best."""
+        if not scores:
+            return [-float(self.state.at.epoch)]
+        return [scores["loss"]] if self.settings.monitor == "loss" else [-scores["accuracy"], scores["loss"]]
+
+
+def _accelerator(precision: str) -> Accelerator:
+    state = AcceleratorState._shared_state
+    # Accelerate keeps one precision per process; a second fit with another one needs a fresh state.
+    if state and state.get("_mixed_precision") != precision:
+        AcceleratorState._reset_state()
+    return Accelerator(mixed_precision=precision)
+
+
+def _fingerprint(settings: TrainingSettings, training: TensorBatches, validation: TensorBatches | None) -> str:
+    hasher = hashlib.blake2b(json.dumps(asdict(settings), sort_keys=True).encode(), digest_size=16)
+    for data in (training, validation):
+        if data is not None:
+            hasher.update(data.target.numpy().tobytes())
+            hasher.update(repr([(name, tuple(x.shape), str(x.dtype)) for name, x in data.inputs.items()]).encode())
+    return hasher.hexdigest()

@@ -1,0 +1,109 @@
+"""From uncertainty to weight: a map from ``u [B, M]`` to ``w [B, M]``, decreasing in each modality's own ``u``.
+
+That it decreases is condition (b) of Theorem 2: where uncertainty follows the loss, ``Cov(w^m, l^m) <= 0``.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["WEIGHTINGS", "ConstantWeights", "LinearWeights", "SimplexWeights"]
+
+
+class LinearWeights(nn.Module):
+    """The paper's linear map, ``w^m = alpha u^m + beta`` with ``alpha < 0``; 0 where absent.
+
+    Neither non-negative nor summing to 1, so Theorem 1 does not literally cover it.
+
+    Parameters
+    ----------
+    alpha : float, default -0.1
+        Slope, negative.
+    beta : float, default 0
+        Intercept.
+
+    Raises
+    ------
+    ValueError
+        If `alpha` is not negative.
+
+    References
+    ----------
+    QMF (Zhang et al., ICML 2023), section 3.3: ``w^m = alpha^m u^m + beta^m``; values of the official code.
+    """
+
+    def __init__(self, alpha: float = -0.1, beta: float = 0.0) -> None:
+        super().__init__()
+        if not alpha < 0:
+            raise ValueError(f"alpha must be negative (higher uncertainty, lower weight), got {alpha}")
+        self.alpha = alpha
+        self.beta = beta
+
+    def forward(self, uncertainty: Tensor, present: Tensor) -> Tensor:
+        """Give ``alpha u + beta``.
+
+        Parameters
+        ----------
+        uncertainty : Tensor [B, M]
+            ``u``, higher = worse; whatever stands where absent is ignored.
+        present : Tensor [B, M], bool
+            True where a modality is there.
+
+        Returns
+        -------
+        Tensor [B, M]
+            Weights; exactly 0 where absent.
+        """
+        return (self.alpha * uncertainty + self.beta).masked_fill(~present, 0.0)
+
+
+class SimplexWeights(nn.Module):
+    """Weights in [0, 1] that sum to 1 over what is present: ``w = softmax_m(-u^m / tau)``.
+
+    This is the setting of Theorem 1. ``w^m`` decreases in ``u^m``, and the sensitivity is set by ``tau``.
+
+    Parameters
+    ----------
+    tau : float, default 1
+        Temperature, positive: large = close to equal weights, small = winner takes all.
+
+    Raises
+    ------
+    ValueError
+        If `tau` is not positive.
+
+    References
+    ----------
+    QMF (Zhang et al., ICML 2023), Theorem 1 (weights on the simplex).
+    """
+
+    def __init__(self, tau: float = 1.0) -> None:
+        super().__init__()
+        if not tau > 0:
+            raise ValueError(f"tau must be positive, got {tau}")
+        self.tau = tau
+
+    def forward(self, uncertainty: Tensor, present: Tensor) -> Tensor:
+        """Give ``softmax(-u / tau)`` over the present modalities; parameters as in `LinearWeights.forward`."""
+        score = (uncertainty / -self.tau).masked_fill(~present, -torch.inf)
+        return score.softmax(dim=-1)
+
+
+class ConstantWeights(nn.Module):
+    """Static fusion: the same weight for every modality that is there, ``w^m = 1 / (number present)``.
+
+    With the losses of QMF this is the *matched* static baseline: the only thing that differs is the weight.
+    """
+
+    def forward(self, uncertainty: Tensor, present: Tensor) -> Tensor:
+        """Give equal weights over the present modalities; parameters as in `LinearWeights.forward`."""
+        there = present.to(uncertainty.dtype)
+        return there / there.sum(dim=-1, keepdim=True)
+
+
+WEIGHTINGS: dict[str, type[nn.Module]] = {
+    "linear": LinearWeights,
+    "simplex": SimplexWeights,
+    "constant": ConstantWeights,
+}
