@@ -16,11 +16,12 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from qmf.data import Samples, from_arrays, holdout_split
+from qmf.data import Samples, encode_labels, from_arrays, holdout_split, match_modalities
 from qmf.encoders import MLPEncoder
 from qmf.errors import ConfigError, DataError
 from qmf.fusion import QualityAwareFusion
 from qmf.objective import QMFObjective
+from qmf.persistence import ModelFolderMixin
 from qmf.ranking import Pairs
 from qmf.training import TensorBatches, TrainingSettings, train
 from qmf.training.random_state import seeded
@@ -34,7 +35,7 @@ __all__ = ["QMFClassifier"]
 _PREDICT_ROWS = 4096  # rows per forward pass at prediction: bounds the memory, changes no result
 
 
-class QMFClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class QMFClassifier(ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
     """Quality-aware multimodal classifier: trusts each modality per sample, and says how far.
 
     ``X``, wherever it is asked for, is one of
@@ -84,6 +85,8 @@ patience, monitor, precision
         Class labels, sorted.
     modalities_ : tuple of M str
         Modalities, in the order of all ``[N, M]`` outputs.
+    widths_ : dict of str to int
+        Number of features ``D_m`` of each modality.
     n_features_in_ : int
         Features of all modalities together.
     model_ : QualityAwareFusion
@@ -213,11 +216,11 @@ patience, monitor, precision
         self.classes_, target = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError(
-                f"{samples.source}: only one class, {self.classes_[0]!r}, in {len(labels)} labels; two are needed at least."
+                f"{samples.source}: only one class, {self.classes_[0]!r}, in all labels; two are needed."
             )
         self.modalities_ = samples.modalities
-        self._widths = {name: x.shape[1] for name, x in samples.features.items()}
-        self.n_features_in_ = sum(self._widths.values())
+        self.widths_ = {name: x.shape[1] for name, x in samples.features.items()}
+        self.n_features_in_ = sum(self.widths_.values())
         training, held_out = self._hold_out(samples, target, validation, seed)
         self.train_ids_ = training.ids
         with seeded(seed, "initial weights"):
@@ -271,7 +274,7 @@ patience, monitor, precision
             If `fit` has not been called.
         """
         check_is_fitted(self, "model_")
-        samples = self._matching(self._samples(X, None, fitting=False))
+        samples = match_modalities(self._samples(X, None, fitting=False), self.widths_)
         parts: list[FusionOutput] = []
         with torch.inference_mode():
             for start in range(0, len(samples), _PREDICT_ROWS):
@@ -318,18 +321,34 @@ patience, monitor, precision
         pairs = history.hardest(self.modalities_.index(modality), k)
         return [(str(self.train_ids_[i]), loss) for i, loss in pairs]
 
-    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the model folder; see `qmf.model_folder.save_model`."""
-        from qmf.model_folder import save_model
+    def restore(
+        self, weights: dict[str, torch.Tensor], classes: NDArray[Any], widths: dict[str, int], fitted: dict[str, Any]
+    ) -> None:
+        """Become the fitted classifier that a model folder describes.
 
-        save_model(self, Path(path), overwrite=overwrite)
+        Parameters
+        ----------
+        weights : dict of str to Tensor
+            ``state_dict`` of the model.
+        classes : ndarray [K]
+            Class labels, sorted.
+        widths : dict of str to int
+            Modalities in order, with their number of features.
+        fitted : dict
+            Other fitted attributes by name.
 
-    @classmethod
-    def load(cls, path: str | Path) -> QMFClassifier:
-        """Read a model folder; see `qmf.model_folder.load_model`."""
-        from qmf.model_folder import load_model
-
-        return load_model(Path(path))
+        Raises
+        ------
+        RuntimeError
+            If the weights do not fit the model.
+        """
+        self.classes_, self.widths_, self.modalities_ = classes, widths, tuple(widths)
+        self.model_ = self._build_model()
+        self.model_.load_state_dict(weights)
+        self.model_.eval()
+        self.history_ = None
+        for name, value in fitted.items():
+            setattr(self, name, value)
 
     def _samples(self, X: Any, y: ArrayLike | None, *, fitting: bool) -> Samples:
         if isinstance(X, Samples):
@@ -349,29 +368,6 @@ patience, monitor, precision
             raise DataError(f"{samples.source}: no labels; training needs y.")
         check_classification_targets(samples.labels)
         return samples.labels
-
-    def _matching(self, samples: Samples) -> Samples:
-        """Give the samples with the modalities of training, in its order; those left out are absent."""
-        unknown = [name for name in samples.modalities if name not in self.modalities_]
-        if unknown:
-            raise DataError(
-                f"{samples.source}: modality {unknown[0]!r} was not in training; expected some of {self.modalities_}."
-            )
-        for name, x in samples.features.items():
-            if x.shape[1] != self._widths[name]:
-                raise DataError(
-                    f"{samples.source}: X has {x.shape[1]} features in modality {name!r}, but QMFClassifier is"
-                    f" expecting {self._widths[name]} features as input."
-                )
-        if samples.modalities == self.modalities_:
-            return samples
-        n = len(samples)
-        features = {
-            name: samples.features.get(name, np.zeros((n, width), np.float32)) for name, width in self._widths.items()
-        }
-        given = {name: samples.present[:, m] for m, name in enumerate(samples.modalities)}
-        present = np.stack([given.get(name, np.zeros(n, dtype=bool)) for name in self.modalities_], axis=1)
-        return Samples(features, present, samples.ids, samples.labels, samples.source)
 
     def _hold_out(
         self, samples: Samples, target: NDArray[np.int64], validation: Any, seed: int
@@ -397,42 +393,13 @@ patience, monitor, precision
             return coded, None
         return coded.take(kept), coded.take(held)
 
-    def encode_labels(self, samples: Samples) -> NDArray[np.int64]:
-        """Give labels as positions in `classes_`.
-
-        Parameters
-        ----------
-        samples : Samples
-            Labelled samples.
-
-        Returns
-        -------
-        ndarray [N], int64
-            Positions 0..K-1.
-
-        Raises
-        ------
-        DataError
-            If there are no labels, or one was not there in training.
-        """
-        if samples.labels is None:
-            raise DataError(f"{samples.source}: no labels.")
-        where = {label: k for k, label in enumerate(self.classes_.tolist())}
-        codes = np.array([where.get(label, -1) for label in samples.labels.tolist()], dtype=np.int64)
-        for row in np.flatnonzero(codes < 0)[:1]:
-            raise DataError(
-                f"{samples.source}: sample {str(samples.ids[row])!r} has the label {samples.labels.tolist()[row]!r},"
-                f" unseen in training; expected one of {', '.join(map(repr, self.classes_.tolist()[:20]))}."
-            )
-        return codes
-
     def _batches(self, samples: Samples) -> TensorBatches:
         inputs = {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in samples.features.items()}
         target = torch.from_numpy(np.asarray(samples.labels, dtype=np.int64))
         return TensorBatches(inputs, torch.from_numpy(samples.present), target)
 
     def _build_model(self) -> QualityAwareFusion:
-        encoders = {name: MLPEncoder(width, self.hidden, self.dropout) for name, width in self._widths.items()}
+        encoders = {name: MLPEncoder(width, self.hidden, self.dropout) for name, width in self.widths_.items()}
         return QualityAwareFusion(
             encoders,
             len(self.classes_),

@@ -110,7 +110,7 @@ class RunState:
         self.objective.load_state_dict(tensors.get("objective", {}))
         restore_optimizer(self.optimizer, tensors.get("optimizer", {}), values["optimizer"])
         if self.schedule is not None:
-            self.schedule.load_state_dict(values["schedule"])
+            self.schedule.load_state_dict(self.schedule.state_dict() | values["schedule"])
         if self.scaler is not None:
             self.scaler.load_state_dict(values["scaler"])
         self.best = {name: tensor.to(self.sums.device) for name, tensor in tensors.get("best", {}).items()}

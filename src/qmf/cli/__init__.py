@@ -1,0 +1,53 @@
+"""The command line: ``qmf``. Every command imports what it needs when it runs; ``qmf --help`` needs no torch.
+
+Exit status: 0 done, 1 the run failed, 2 wrong usage or configuration, 3 wrong data, 130 interrupted from the keyboard,
+143 stopped by SIGTERM with a checkpoint saved.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from qmf.cli.demo import demo
+from qmf.cli.doctor import doctor
+from qmf.cli.fit import fit, schema
+from qmf.cli.info import info
+from qmf.cli.predict import evaluate, predict
+from qmf.errors import QMFError
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="qmf",
+    help="Quality-aware multimodal fusion: a classifier that trusts each modality per sample.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (demo, fit, evaluate, predict, info, doctor, schema):
+    app.command()(command)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Print the version and exit.")) -> None:
+    if version:
+        from qmf import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+def main() -> None:
+    """Run the command line and turn errors into messages and exit codes."""
+    try:
+        app()
+    except QMFError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(130)

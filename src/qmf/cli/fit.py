@@ -1,0 +1,117 @@
+"""``qmf fit`` and ``qmf schema``."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from qmf.cli.output import print_json, say
+from qmf.errors import ConfigError
+
+if TYPE_CHECKING:
+    from qmf.config import Config
+    from qmf.data import DataSchema
+    from qmf.estimator import QMFClassifier
+
+__all__ = ["fit", "schema"]
+
+
+def fit(
+    source: Annotated[str, typer.Argument(metavar="CONFIG|DATA", help="YAML file; or a data file or built-in name.")],
+    output: Annotated[Path, typer.Option("-o", "--output", metavar="MODEL_DIR", help="Model folder to write.")],
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override, e.g. training.epochs=50.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of everything drawn (the configuration's `seed`).")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an older model or unfinished run.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")] = False,
+) -> None:
+    """Train a classifier and write its model folder."""
+    from qmf.cli.sources import read_source
+    from qmf.model_folder import check_replaceable
+
+    config = _configuration(source, overrides or [], seed)
+    check_replaceable(output, overwrite=overwrite)
+    run_dir = output.with_name(f"{output.name}.unfinished")
+    _check_unfinished(run_dir, resume=resume, overwrite=overwrite)
+    data_schema = _data_schema(config)
+    data = config.data
+    samples = read_source(data.train, data_schema, part="train", seed=config.seed, require_label=True)
+    validation = None
+    if data.validation is not None:
+        validation = read_source(data.validation, data_schema, part="test", seed=config.seed, require_label=True)
+    classifier = _classifier(config, verbose=not quiet)
+    say(f"training on {len(samples)} samples, {len(samples.modalities)} modalities: {', '.join(samples.modalities)}")
+    classifier.fit(samples, validation=validation, run_dir=run_dir, resume=resume)
+    _finish_run(classifier, run_dir, config)
+    classifier.save(output, overwrite=overwrite, schema=data_schema, run_dir=run_dir)
+    best = min(classifier.training_rows_, key=lambda row: row.get("validation/loss", -row["epoch"]))
+    say(f"wrote {output} after {classifier.n_iter_} epochs")
+    if as_json:
+        summary = {key: value for key, value in best.items() if key != "seconds"}
+        print_json({"model_dir": str(output), "epochs": classifier.n_iter_, "best_epoch": summary})
+
+
+def schema() -> None:
+    """Print the JSON schema of the configuration on stdout."""
+    from qmf.config import Config
+
+    print(json.dumps(Config.model_json_schema(), indent=1))
+
+
+def _configuration(source: str, overrides: list[str], seed: int | None) -> Config:
+    from qmf.config import apply_overrides, parse_config, read_config
+
+    is_config = Path(source).suffix in (".yaml", ".yml")
+    values: dict[str, Any] = read_config(Path(source)) if is_config else {"data": {"train": source}}
+    apply_overrides(values, overrides)
+    if seed is not None:
+        values["seed"] = seed
+    return parse_config(values, source)
+
+
+def _data_schema(config: Config) -> DataSchema | None:
+    from qmf.data import DataSchema, ModalityColumns
+
+    if not config.data.modalities:
+        return None
+    modalities = {
+        name: ModalityColumns(tuple(entry.columns), transpose=entry.transpose)
+        for name, entry in config.data.modalities.items()
+    }
+    return DataSchema(modalities, config.data.label, config.data.id)
+
+
+def _classifier(config: Config, *, verbose: bool) -> QMFClassifier:
+    from qmf.estimator import QMFClassifier
+
+    parameters = config.model.model_dump() | config.loss.model_dump() | config.training.model_dump()
+    return QMFClassifier(**parameters, random_state=config.seed, verbose=verbose)
+
+
+def _check_unfinished(run_dir: Path, *, resume: bool, overwrite: bool) -> None:
+    if not run_dir.exists() or resume:
+        return
+    if not overwrite:
+        raise ConfigError(f"{run_dir} holds an unfinished run: go on with --resume, or start anew with --overwrite.")
+    shutil.rmtree(run_dir)
+
+
+def _finish_run(classifier: QMFClassifier, run_dir: Path, config: Config) -> None:
+    """Leave in the run's folder what people want later, and drop the checkpoint that only a resume needs."""
+    from qmf.files import atomic_write_text
+
+    atomic_write_text(run_dir / "config.json", config.model_dump_json(indent=1) + "\n")
+    if classifier.history_ is not None:
+        rows = [
+            json.dumps({"modality": name, "id": sample, "mean_loss": round(loss, 6)})
+            for name in classifier.modalities_
+            for sample, loss in classifier.hardest_samples(name, 20)
+        ]
+        atomic_write_text(run_dir / "hardest.jsonl", "\n".join(rows) + "\n")

@@ -1,0 +1,73 @@
+"""DATA on the command line: a file, or the name of a built-in data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from qmf.errors import ConfigError
+
+if TYPE_CHECKING:
+    from qmf.data import DataSchema, Samples
+
+__all__ = ["BUILT_IN", "is_built_in", "read_source"]
+
+BUILT_IN = ("handwritten",)
+_PARTS: dict[str, Literal["train", "test"] | None] = {"train": "train", "test": "test", "all": None}
+
+
+def is_built_in(source: str) -> bool:
+    """Say whether `source` names a built-in data set, with or without ``:train``, ``:test`` or ``:all``."""
+    return source.partition(":")[0] in BUILT_IN and not Path(source).exists()
+
+
+def read_source(
+    source: str,
+    schema: DataSchema | None,
+    *,
+    part: Literal["train", "test"],
+    seed: int,
+    require_label: bool,
+) -> Samples:
+    """Read DATA.
+
+    Parameters
+    ----------
+    source : str
+        A file, or a built-in name; ``name:train``, ``name:test`` or ``name:all`` says which part of it.
+    schema : DataSchema or None
+        Which columns of a file are which modality.
+    part : {"train", "test"}
+        Part of a built-in data set where `source` does not say.
+    seed : int
+        Key of the split of a built-in data set.
+    require_label : bool
+        If False, a file without labels is fine.
+
+    Returns
+    -------
+    Samples
+        The samples.
+
+    Raises
+    ------
+    ConfigError
+        If the part of a built-in data set is unknown, or no modalities are declared for a file.
+    DataError
+        If the file is not as declared.
+    """
+    if is_built_in(source):
+        from qmf.datasets import load_handwritten
+
+        name, _, said = source.partition(":")
+        if said and said not in _PARTS:
+            raise ConfigError(f"{source}: expected {name}, {name}:train, {name}:test or {name}:all.")
+        return load_handwritten(_PARTS[said or part], seed=seed)
+    from qmf.data import read_samples
+
+    if schema is None:
+        raise ConfigError(
+            f"{source}: which columns are which modality? Say it in a configuration (data.modalities), or with"
+            " --set 'data.modalities={NAME: {columns: [COLUMN, ...]}}' --set data.label=COLUMN."
+        )
+    return read_samples(source, schema, require_label=require_label)

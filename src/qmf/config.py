@@ -1,0 +1,218 @@
+"""The configuration of `qmf fit`: one schema for the YAML file, ``--set a.b=c`` and ``qmf schema``."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from qmf.errors import ConfigError, DataError
+
+__all__ = ["Config", "DataConfig", "apply_overrides", "parse_config", "read_config"]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class ModalityConfig(_Section):
+    """Where a modality stands in the data."""
+
+    columns: list[str] = Field(
+        description="Column names or patterns such as 'fou_*'; for NPZ and MAT files the one key of its array."
+    )
+    transpose: bool = Field(False, description="For arrays held as features x samples.")
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _one_or_many(cls, value: Any) -> Any:
+        return [value] if isinstance(value, str) else value
+
+
+class DataConfig(_Section):
+    """What to train on."""
+
+    train: str = Field(description="A file (CSV, Parquet, JSONL, NPZ, MAT) or a built-in name such as 'handwritten'.")
+    validation: str | None = Field(None, description="Held-out file; by default a share of `train` is held out.")
+    modalities: dict[str, ModalityConfig] = Field({}, description="Modality name to its columns; empty for built-ins.")
+    label: str = Field("label", description="Column or key of the label.")
+    id: str | None = Field(None, description="Column of the sample id; by default the row number.")
+
+
+class ModelConfig(_Section):
+    """The model."""
+
+    preset: str = Field("paper", description="paper, official-rgbd, official-text-image or static.")
+    uncertainty: str | None = Field(None, description="Estimator instead of the preset's, e.g. entropy.")
+    weighting: str | None = Field(None, description="Map to weights instead of the preset's: linear, simplex, constant.")
+    hidden: int = Field(128, ge=1, description="Width of each encoder's hidden layer.")
+    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout in each encoder.")
+
+
+class LossConfig(_Section):
+    """The objective."""
+
+    ranking_weight: float | None = Field(None, ge=0, description="lambda; by default the preset's.")
+    pairs: Literal["adjacent", "all"] = Field("adjacent", description="Pairs the regulariser compares.")
+    history_start_epoch: int = Field(0, ge=0, description="First epoch that enters the history.")
+    class_weight: Literal["balanced"] | None = Field(None, description="Weigh classes by their rarity.")
+    label_smoothing: float = Field(0.0, ge=0, lt=1)
+
+
+class TrainingConfig(_Section):
+    """How to train."""
+
+    epochs: int = Field(100, ge=1)
+    batch_size: int = Field(64, ge=1)
+    accumulate: int = Field(1, ge=1, description="Batches per optimiser step.")
+    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    learning_rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(1e-2, ge=0)
+    schedule: Literal["constant", "cosine", "linear", "plateau"] = "cosine"
+    warmup_epochs: float = Field(0.0, ge=0)
+    clip_norm: float = Field(0.0, ge=0, description="Largest gradient norm; 0 = no clipping.")
+    patience: int = Field(20, ge=1, description="Stop after so many epochs without a better validation score.")
+    monitor: Literal["loss", "accuracy"] = "loss"
+    precision: Literal["no", "fp16", "bf16"] = "no"
+    validation_fraction: float = Field(0.1, ge=0, lt=1, description="Share of `train` held out, if no file is given.")
+
+
+class Config(_Section):
+    """All that `qmf fit` needs to know."""
+
+    data: DataConfig
+    model: ModelConfig = ModelConfig()
+    loss: LossConfig = LossConfig()
+    training: TrainingConfig = TrainingConfig()
+    seed: int = Field(0, ge=0, description="Seed of everything drawn, and of the split of a built-in data set.")
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read a YAML file; paths of data in it are relative to the file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The file.
+
+    Returns
+    -------
+    dict
+        Its content, not yet checked.
+
+    Raises
+    ------
+    DataError
+        If there is no such file.
+    ConfigError
+        If it is not YAML, or not a mapping.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} does not exist or is not a file: expected a configuration in YAML.")
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {error}") from error
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path} holds no mapping: expected keys such as data:, model:, training:.")
+    data = values.get("data")
+    if isinstance(data, dict):
+        for key in ("train", "validation"):
+            if isinstance(data.get(key), str) and "." in data[key]:
+                data[key] = str(path.parent / data[key])
+    return values
+
+
+def apply_overrides(values: dict[str, Any], overrides: list[str]) -> dict[str, Any]:
+    """Lay ``a.b=c`` over a configuration.
+
+    Parameters
+    ----------
+    values : dict
+        The configuration so far; changed in place.
+    overrides : list of str
+        Each ``key.key=value``, the value in YAML: numbers, lists, mappings and null are understood.
+
+    Returns
+    -------
+    dict
+        `values`.
+
+    Raises
+    ------
+    ConfigError
+        If one has no ``=``, its value is not YAML, or it goes through something that is not a mapping.
+
+    Examples
+    --------
+    >>> apply_overrides({}, ["training.epochs=5"])
+    {'training': {'epochs': 5}}
+    """
+    for override in overrides:
+        key, equals, text = override.partition("=")
+        if not equals or not key:
+            raise ConfigError(f"--set {override}: expected KEY=VALUE, for example training.epochs=50.")
+        try:
+            value = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"--set {override}: the value is not valid YAML ({error}).") from error
+        *parents, last = key.split(".")
+        section = values
+        for parent in parents:
+            section = section.setdefault(parent, {})
+            if not isinstance(section, dict):
+                raise ConfigError(f"--set {override}: {parent!r} is a value, not a section.")
+        section[last] = value
+    return values
+
+
+def parse_config(values: dict[str, Any], source: str) -> Config:
+    """Check a configuration.
+
+    Parameters
+    ----------
+    values : dict
+        From a file and overrides.
+    source : str
+        Where it came from, for messages.
+
+    Returns
+    -------
+    Config
+        With every default filled in.
+
+    Raises
+    ------
+    ConfigError
+        Naming each key that is unknown, with the nearest known one, missing, or out of range.
+    """
+    try:
+        return Config.model_validate(values)
+    except ValidationError as error:
+        problems = [_explain(problem) for problem in error.errors()]
+        raise ConfigError(f"{source}: " + "; ".join(problems) + ".") from error
+
+
+def _explain(problem: Any) -> str:
+    location = [str(part) for part in problem["loc"]]
+    key = ".".join(location)
+    if problem["type"] != "extra_forbidden":
+        return f"{key}: {problem['msg'][0].lower()}{problem['msg'][1:]} (got {problem['input']!r})"
+    known = _known_keys(location[:-1])
+    nearest = difflib.get_close_matches(location[-1], known, n=1, cutoff=0.5)
+    hint = f"did you mean {'.'.join([*location[:-1], nearest[0]])!r}?" if nearest else f"known: {', '.join(known)}"
+    return f"unknown key {key!r}; {hint}"
+
+
+def _known_keys(location: list[str]) -> list[str]:
+    section: type[BaseModel] = Config
+    for part in location:
+        if part in section.model_fields and part != "modalities":
+            kind = section.model_fields[part].annotation
+            section = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else section
+        elif section is DataConfig:
+            section = ModalityConfig
+    return list(section.model_fields)

@@ -1,0 +1,177 @@
+"""Saving a fitted classifier to a model folder and loading it again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qmf.errors import ModelFolderError
+from qmf.model_folder import ModelContents, read_model, write_model
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from qmf.data import DataSchema
+
+__all__ = ["ModelFolderMixin", "load_schema"]
+
+_FITTED = ("n_features_in_", "feature_names_in_", "n_iter_")
+
+
+class ModelFolderMixin:
+    """`save` and `load` for a classifier with scikit-learn's parameters and a torch model."""
+
+    if TYPE_CHECKING:
+        model_: Any
+        classes_: NDArray[Any]
+        widths_: dict[str, int]
+        n_features_in_: int
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]:
+            """Give the parameters."""
+            ...
+
+        def restore(
+            self, weights: dict[str, Tensor], classes: NDArray[Any], widths: dict[str, int], fitted: dict[str, Any]
+        ) -> None:
+            """Become the classifier that the folder describes."""
+            ...
+
+    def save(
+        self,
+        path: str | Path,
+        *,
+        overwrite: bool = False,
+        schema: DataSchema | None = None,
+        run_dir: str | Path | None = None,
+    ) -> None:
+        """Write a model folder (JSON and safetensors, no pickle), which appears whole or not at all.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder to make.
+        overwrite : bool, default False
+            Replace an older model folder at `path`. Anything else that stands there is never replaced.
+        schema : DataSchema, optional
+            Which columns of a file are which modality, so that files can be predicted without saying it again.
+        run_dir : str or Path, optional
+            Folder of the training run; moved into the model folder as ``training/``.
+
+        Raises
+        ------
+        ConfigError
+            If `path` exists and must not be replaced.
+        NotFittedError
+            If the classifier is not fitted.
+        """
+        from sklearn.utils.validation import check_is_fitted
+
+        check_is_fitted(self, "model_")
+        fitted = {name: _plain(getattr(self, name)) for name in _FITTED if hasattr(self, name)}
+        modalities = {name: {"type": "vector", "width": width} for name, width in self.widths_.items()}
+        contents = ModelContents(
+            weights=self.model_.state_dict(),
+            config={"classifier": type(self).__name__, "parameters": self._plain_parameters(), "fitted": fitted},
+            preprocess={"modalities": modalities, "schema": None if schema is None else asdict(schema)},
+            labels={
+                "dtype": "str" if self.classes_.dtype.kind in "UO" else str(self.classes_.dtype),
+                "classes": self.classes_.tolist(),
+            },
+        )
+        write_model(contents, Path(path), overwrite=overwrite, run_dir=None if run_dir is None else Path(run_dir))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a model folder written by `save`.
+
+        Parameters
+        ----------
+        path : str or Path
+            The folder.
+
+        Returns
+        -------
+        QMFClassifier
+            Fitted; predicts as the one that was saved. The history of its training is not kept in the folder.
+
+        Raises
+        ------
+        ModelFolderError
+            If the folder is missing, damaged, truncated, written by a newer format, or not a model folder.
+        """
+        contents = read_model(Path(path))
+        try:
+            classifier = cls(**_parameters(contents.config["parameters"]))
+            widths = {name: entry["width"] for name, entry in contents.preprocess["modalities"].items()}
+            classes = np.array(contents.labels["classes"], dtype=np.dtype(contents.labels["dtype"]))
+            fitted = {
+                name: np.array(value, dtype=object) if isinstance(value, list) else value
+                for name, value in contents.config["fitted"].items()
+            }
+            classifier.restore(contents.weights, classes, widths, fitted)
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ModelFolderError(f"{path} does not fit together ({error}): train the model again.") from error
+        return classifier
+
+    def _plain_parameters(self) -> dict[str, Any]:
+        """Give the parameters in a form that JSON can hold."""
+        parameters = dict(self.get_params(deep=False))
+        if not isinstance(parameters["random_state"], int | None):
+            parameters["random_state"] = None
+        if parameters["views"] is not None:
+            columns = range(self.n_features_in_)
+            parameters["views"] = {
+                name: list(columns[view]) if isinstance(view, slice) else _plain(view)
+                for name, view in parameters["views"].items()
+            }
+        if parameters["class_weight"] is not None and not isinstance(parameters["class_weight"], str):
+            # Pairs, since a JSON object has only strings for keys and labels may be numbers.
+            weights = dict(parameters["class_weight"]).items()
+            parameters["class_weight"] = {"pairs": [[_plain(label), float(weight)] for label, weight in weights]}
+        return parameters
+
+
+def load_schema(path: Path) -> DataSchema | None:
+    """Give the data schema kept in a model folder; None if it was saved without one.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The folder.
+
+    Returns
+    -------
+    DataSchema or None
+        Which columns of a file are which modality.
+
+    Raises
+    ------
+    ModelFolderError
+        As `ModelFolderMixin.load`.
+    """
+    from qmf.data import DataSchema, ModalityColumns
+
+    schema = read_model(path).preprocess["schema"]
+    if schema is None:
+        return None
+    modalities = {
+        name: ModalityColumns(tuple(entry["columns"]), transpose=entry["transpose"])
+        for name, entry in schema["modalities"].items()
+    }
+    return DataSchema(modalities, schema["label"], schema["id"])
+
+
+def _parameters(plain: dict[str, Any]) -> dict[str, Any]:
+    weight = plain["class_weight"]
+    return plain | {"class_weight": dict(weight["pairs"])} if isinstance(weight, dict) else plain
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return list(value) if isinstance(value, range | tuple) else value
