@@ -47,9 +47,11 @@ class ModelConfig(_Section):
 
     preset: str = Field("paper", description="paper, official-rgbd, official-text-image or static.")
     uncertainty: str | None = Field(None, description="Estimator instead of the preset's, e.g. entropy.")
-    weighting: str | None = Field(None, description="Map to weights instead of the preset's: linear, simplex, constant.")
+    weighting: str | None = Field(
+        None, description="Map to weights instead of the preset's: linear, simplex, constant."
+    )
     hidden: int = Field(128, ge=1, description="Width of each encoder's hidden layer.")
-    dropout: float = Field(0.1, ge=0, lt=1, description="Dropout in each encoder.")
+    dropout: float = Field(0.3, ge=0, lt=1, description="Dropout in each encoder.")
 
 
 class LossConfig(_Section):
@@ -69,13 +71,13 @@ class TrainingConfig(_Section):
     batch_size: int = Field(64, ge=1)
     accumulate: int = Field(1, ge=1, description="Batches per optimiser step.")
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    learning_rate: float = Field(1e-3, gt=0)
+    learning_rate: float = Field(3e-3, gt=0)
     weight_decay: float = Field(1e-2, ge=0)
     schedule: Literal["constant", "cosine", "linear", "plateau"] = "cosine"
     warmup_epochs: float = Field(0.0, ge=0)
     clip_norm: float = Field(0.0, ge=0, description="Largest gradient norm; 0 = no clipping.")
     patience: int = Field(20, ge=1, description="Stop after so many epochs without a better validation score.")
-    monitor: Literal["loss", "accuracy"] = "loss"
+    monitor: Literal["objective", "loss", "accuracy"] = "objective"
     precision: Literal["no", "fp16", "bf16"] = "no"
     validation_fraction: float = Field(0.1, ge=0, lt=1, description="Share of `train` held out, if no file is given.")
 

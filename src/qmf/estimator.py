@@ -62,7 +62,7 @@ class QMFClassifier(ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: 
         First epoch whose losses enter the history.
     hidden : int, default 128
         Width of the hidden layer of each modality's encoder.
-    dropout : float, default 0.1
+    dropout : float, default 0.3
         Dropout in each encoder.
     class_weight : {"balanced"} or mapping of label to float, optional
         Weight of each class in the cross-entropies.
@@ -125,20 +125,20 @@ patience, monitor, precision
         pairs: Pairs = "adjacent",
         history_start_epoch: int = 0,
         hidden: int = 128,
-        dropout: float = 0.1,
+        dropout: float = 0.3,
         class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
         label_smoothing: float = 0.0,
         epochs: int = 100,
         batch_size: int = 64,
         accumulate: int = 1,
         optimizer: str = "adamw",
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
         weight_decay: float = 1e-2,
         schedule: str = "cosine",
         warmup_epochs: float = 0.0,
         clip_norm: float = 0.0,
         patience: int = 20,
-        monitor: str = "loss",
+        monitor: str = "objective",
         precision: str = "no",
         validation_fraction: float = 0.1,
         random_state: int | np.random.RandomState | None = None,
@@ -216,7 +216,7 @@ patience, monitor, precision
         self.classes_, target = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             raise DataError(
-                f"{samples.source}: only one class, {self.classes_[0]!r}, in all labels; two are needed."
+                f"{samples.source}: only one class, {self.classes_.tolist()[0]!r}, in all labels; two are needed."
             )
         self.modalities_ = samples.modalities
         self.widths_ = {name: x.shape[1] for name, x in samples.features.items()}
@@ -352,11 +352,11 @@ patience, monitor, precision
 
     def _samples(self, X: Any, y: ArrayLike | None, *, fitting: bool) -> Samples:
         if isinstance(X, Samples):
-            return X if y is None else from_arrays(X.features, y, ids=X.ids, source=X.source)
+            return X if y is None else X.with_labels(y)
         if fitting and y is None:
             raise DataError("QMFClassifier requires y to be passed, but the target y is None.")
         if isinstance(X, Mapping):
-            return from_arrays(X, y)
+            return from_arrays(X if fitting else _without_all_none(X), y)
         if self.views is not None:
             return from_arrays(X, y, views=self.views)
         options: dict[str, Any] = {"reset": fitting, "ensure_all_finite": False, "dtype": np.float64}
@@ -376,8 +376,9 @@ patience, monitor, precision
         coded = Samples(samples.features, samples.present, samples.ids, target, samples.source)
         if validation is not None:
             given = validation if isinstance(validation, Samples) else self._samples(*validation, fitting=False)
-            given = self._matching(given)
-            return coded, Samples(given.features, given.present, given.ids, self.encode_labels(given), given.source)
+            given = match_modalities(given, self.widths_)
+            codes = encode_labels(given, self.classes_)
+            return coded, Samples(given.features, given.present, given.ids, codes, given.source)
         if not 0 <= self.validation_fraction < 1:
             raise ConfigError(f"validation_fraction={self.validation_fraction!r}: expected a number in [0, 1).")
         if not self.validation_fraction:
@@ -426,3 +427,8 @@ patience, monitor, precision
     def _settings(self, seed: int) -> TrainingSettings:
         names = set(TrainingSettings.__dataclass_fields__) - {"seed"}
         return TrainingSettings(**{name: getattr(self, name) for name in names}, seed=seed)
+
+
+def _without_all_none(X: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Leave out modalities that are None in every sample: their width is known from training."""
+    return {name: x for name, x in X.items() if not (isinstance(x, list) and x and all(item is None for item in x))}

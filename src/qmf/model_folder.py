@@ -27,7 +27,15 @@ from qmf.errors import ConfigError, ModelFolderError
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FORMAT_VERSION", "ModelContents", "check_replaceable", "read_manifest", "read_model", "write_model"]
+__all__ = [
+    "FORMAT_VERSION",
+    "ModelContents",
+    "check_replaceable",
+    "package_versions",
+    "read_manifest",
+    "read_model",
+    "write_model",
+]
 
 FORMAT_VERSION = 1
 _FORMAT = "qmf-model"
@@ -54,9 +62,7 @@ class ModelContents:
     labels: dict[str, Any]
 
 
-def write_model(
-    contents: ModelContents, path: Path, *, overwrite: bool = False, run_dir: Path | None = None
-) -> None:
+def write_model(contents: ModelContents, path: Path, *, overwrite: bool = False, run_dir: Path | None = None) -> None:
     """Write a model folder, which appears whole or not at all.
 
     Parameters
@@ -124,9 +130,7 @@ def read_model(path: Path) -> ModelContents:
     from safetensors.torch import load_file
 
     read_manifest(path)
-    return ModelContents(
-        load_file(path / "model.safetensors"), *(_read_json(path / f"{name}.json") for name in _JSON)
-    )
+    return ModelContents(load_file(path / "model.safetensors"), *(_read_json(path / f"{name}.json") for name in _JSON))
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -172,9 +176,14 @@ def _manifest(folder: Path) -> dict[str, Any]:
     return {
         "format": _FORMAT,
         "format_version": FORMAT_VERSION,
-        "versions": {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES},
+        "versions": package_versions(),
         "files": {name: _sha256(folder / name) for name in _FILES},
     }
+
+
+def package_versions() -> dict[str, str | None]:
+    """Give the versions of Python and of the packages that shape a result; None where one is not installed."""
+    return {"python": platform.python_version()} | {name: _version(name) for name in _PACKAGES}
 
 
 def _version(package: str) -> str | None:

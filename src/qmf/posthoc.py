@@ -228,7 +228,7 @@ def _stack(logits_by_modality: Mapping[str, ArrayLike], present: ArrayLike | Non
     for name, array in arrays.items():
         if array.ndim != 2 or array.shape != first.shape or array.shape[1] < 2:
             raise DataError(
-                f"logits of modality {name!r} have shape {array.shape}: expected [samples, classes], at least two classes,"
+                f"logits of modality {name!r} have shape {array.shape}: expected [samples, at least 2 classes],"
                 f" the same for all ({first_name!r} has {first.shape})."
             )
     stacked = np.stack(list(arrays.values()), axis=1)

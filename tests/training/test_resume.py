@@ -42,7 +42,8 @@ try:
     result = train(model, objective, part(slice(0, 500)), part(slice(500, n)), settings, folder=folder, resume=True)
 except TrainingInterruptedError as error:
     sys.exit(error.exit_code)
-save_file(model.state_dict() | {f"objective.{k}": v for k, v in objective.state_dict().items()}, folder / "end.safetensors")
+history = {f"objective.{name}": value for name, value in objective.state_dict().items()}
+save_file(model.state_dict() | history, folder / "end.safetensors")
 """
 
 

@@ -51,7 +51,7 @@ def fit(
     classifier.fit(samples, validation=validation, run_dir=run_dir, resume=resume)
     _finish_run(classifier, run_dir, config)
     classifier.save(output, overwrite=overwrite, schema=data_schema, run_dir=run_dir)
-    best = min(classifier.training_rows_, key=lambda row: row.get("validation/loss", -row["epoch"]))
+    best = min(classifier.training_rows_, key=lambda row: row.get("validation/objective", -row["epoch"]))
     say(f"wrote {output} after {classifier.n_iter_} epochs")
     if as_json:
         summary = {key: value for key, value in best.items() if key != "seconds"}

@@ -65,9 +65,7 @@ def predict(
         print_json({"output": str(output), "rows": len(prediction), "weights_mean": weights})
 
 
-def _read(
-    classifier: QMFClassifier, model_dir: Path, data: str, absent: list[str], *, require_label: bool
-) -> Samples:
+def _read(classifier: QMFClassifier, model_dir: Path, data: str, absent: list[str], *, require_label: bool) -> Samples:
     from dataclasses import replace
 
     from qmf.cli.sources import read_source
@@ -80,7 +78,8 @@ def _read(
     if schema is not None:
         kept = {name: columns for name, columns in schema.modalities.items() if name not in absent}
         schema = replace(schema, modalities=kept, label=schema.label if require_label else None)
-    seed = classifier.random_state or 0
+    # Written by `qmf fit`, which splits a built-in data set by the seed it trains with.
+    seed = classifier.random_state if isinstance(classifier.random_state, int) else 0
     samples = read_source(data, schema, part="test", seed=seed, require_label=require_label)
     return samples.without(*(name for name in absent if name in samples.modalities))
 
@@ -97,7 +96,9 @@ def _write(prediction: Prediction, output: Path) -> None:
 
 
 def _print_result(result: dict[str, Any]) -> None:
-    rows = [["fused", *(f"{result[key]:.4f}" for key in ("accuracy", "nll", "ece")), str(result["num_samples"]), "", ""]]
+    rows = [
+        ["fused", *(f"{result[key]:.4f}" for key in ("accuracy", "nll", "ece")), str(result["num_samples"]), "", ""]
+    ]
     for name, scores in result["per_modality"].items():
         numbers = [f"{scores[key]:.4f}" for key in ("accuracy", "nll", "ece")]
         weight, r = result["weights_mean"][name], result["weight_loss_correlation"][name]

@@ -17,7 +17,7 @@ class MLPEncoder(nn.Module):
         D, width of the vectors.
     out_features : int, default 128
         Width of the hidden layer.
-    dropout : float in [0, 1), default 0.1
+    dropout : float in [0, 1), default 0.3
         Share of hidden units switched off in training.
 
     Attributes
@@ -34,7 +34,7 @@ class MLPEncoder(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, in_features: int, out_features: int = 128, dropout: float = 0.1) -> None:
+    def __init__(self, in_features: int, out_features: int = 128, dropout: float = 0.3) -> None:
         super().__init__()
         self.in_features = in_features
         self.out_features = out_features
@@ -63,4 +63,5 @@ class MLPEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Give features [B, out_features] of vectors [B, D]."""
-        return self.dropout(torch.relu(self.hidden((x - self.mean) / self.std)))
+        h: Tensor = self.dropout(torch.relu(self.hidden((x - self.mean) / self.std)))
+        return h

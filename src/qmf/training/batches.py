@@ -31,7 +31,7 @@ class Batch(NamedTuple):
     inputs: dict[str, Tensor]
     present: Tensor | None
     target: Tensor
-    index: Tensor
+    index: Tensor  # type: ignore[assignment]  # shadows tuple.index, which nobody asks of a batch
 
     def to(self, device: torch.device) -> Batch:
         """Give the batch on `device`."""

@@ -42,7 +42,7 @@ class Logbook:
         if folder is not None and find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=len(rows))  # type: ignore[no-untyped-call]
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=len(rows))
 
     def add(self, row: Row) -> None:
         """Take the row of one more epoch; NaN becomes null in the file."""

@@ -32,6 +32,7 @@ from qmf.training.optimisation import build_optimizer, build_schedule
 from qmf.training.random_state import seeded
 from qmf.training.run_state import RunState
 from qmf.training.settings import TrainingSettings
+from qmf.types import FusionOutput
 
 __all__ = ["TrainingResult", "train"]
 
@@ -171,7 +172,7 @@ class _Run:
         row["seconds"] = round(time.perf_counter() - started, 4)
         self.state.keep_best(self._score(scores))
         if isinstance(self.schedule, ReduceLROnPlateau):
-            self.schedule.step(scores.get("loss", row["loss"]))
+            self.schedule.step(float(scores["objective"] if scores else row["loss"]))
         waited = at.epoch - at.best_epoch
         at.epoch, at.batch = at.epoch + 1, 0
         at.finished = at.epoch >= self.settings.epochs or waited >= self.settings.patience
@@ -228,25 +229,32 @@ class _Run:
 
     @torch.no_grad()
     def _validate(self) -> dict[str, float]:
-        """Mean loss and accuracy of the fused output; nothing without a validation set."""
+        """Give loss and accuracy of the fused output, and the objective without regulariser; nothing without data."""
         if self.validation is None:
             return {}
-        model = self.state.model.eval()
-        totals = torch.zeros(2, device=self.accelerator.device)
+        model, n = self.state.model.eval(), len(self.validation)
+        fused = torch.zeros(2, device=self.accelerator.device)
+        unimodal = torch.zeros(2, len(self.modalities), device=self.accelerator.device)
         for batch in self.validation.in_order(max(self.settings.batch_size, 1024)):
             batch = batch.to(self.accelerator.device)
             with self.accelerator.autocast():
-                logits = model(batch.inputs, batch.present).logits
-            loss = nn.functional.cross_entropy(logits, batch.target, reduction="sum")
-            totals += torch.stack([loss, (logits.argmax(dim=1) == batch.target).sum()])
-        loss_sum, hits = totals.tolist()
-        return {"loss": loss_sum / len(self.validation), "accuracy": hits / len(self.validation)}
+                output: FusionOutput = model(batch.inputs, batch.present)
+            loss = nn.functional.cross_entropy(output.logits, batch.target, reduction="sum")
+            fused += torch.stack([loss, (output.logits.argmax(dim=1) == batch.target).sum()])
+            f = output.unimodal_logits.transpose(1, 2)
+            losses = nn.functional.cross_entropy(f, batch.target[:, None].expand(-1, f.shape[2]), reduction="none")
+            unimodal += torch.stack([(losses * output.present).sum(dim=0), output.present.sum(dim=0)])
+        loss_sum, hits = fused.tolist()
+        alone = float((unimodal[0] / unimodal[1].clamp(min=1)).sum())
+        return {"loss": loss_sum / n, "accuracy": hits / n, "objective": loss_sum / n + alone}
 
     def _score(self, scores: dict[str, float]) -> list[float]:
         """Give what `keep_best` compares, lower = better; without a validation set the last epoch is the best."""
         if not scores:
             return [-float(self.state.at.epoch)]
-        return [scores["loss"]] if self.settings.monitor == "loss" else [-scores["accuracy"], scores["loss"]]
+        if self.settings.monitor == "accuracy":
+            return [-scores["accuracy"], scores["objective"]]
+        return [scores[self.settings.monitor]]
 
 
 def _accelerator(precision: str) -> Accelerator:

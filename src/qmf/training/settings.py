@@ -15,7 +15,7 @@ _CHOICES = {
     "optimizer": ("adamw", "adam", "sgd"),
     "schedule": ("constant", "cosine", "linear", "plateau"),
     "precision": ("no", "fp16", "bf16"),
-    "monitor": ("loss", "accuracy"),
+    "monitor": ("objective", "loss", "accuracy"),
 }
 
 
@@ -36,7 +36,7 @@ class TrainingSettings:
     learning_rate, weight_decay : float
         Its step size, positive, and decay.
     schedule : {"constant", "cosine", "linear", "plateau"}
-        Learning rate over the run, per step (to 0 at the last epoch), or on a plateau of the validation loss
+        Learning rate over the run, per step (to 0 at the last epoch), or on a plateau of the validation objective
         (factor 0.3, patience 10, as the official code).
     warmup_epochs : float
         Epochs of linear warm-up before it (not with "plateau").
@@ -44,9 +44,11 @@ class TrainingSettings:
         Largest norm of the gradient; 0 = no clipping.
     patience : int
         Stop after this many epochs without a better validation score.
-    monitor : {"loss", "accuracy"}
-        The validation score that chooses the best model: loss (negative log-likelihood of the fused output) or
-        accuracy (ties by loss).
+    monitor : {"objective", "loss", "accuracy"}
+        The validation score that chooses the best model: the objective without its regulariser (fused and unimodal
+        cross-entropies), the cross-entropy of the fused output alone, or its accuracy (ties by objective). Where weights
+        are not on the simplex, the fused logits outgrow their calibration long before the classifiers are done, and
+        the fused loss alone would stop training at once.
     precision : {"no", "fp16", "bf16"}
         Mixed precision.
     seed : int
@@ -57,13 +59,13 @@ class TrainingSettings:
     batch_size: int = 64
     accumulate: int = 1
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
-    learning_rate: float = 1e-3
+    learning_rate: float = 3e-3
     weight_decay: float = 1e-2
     schedule: Literal["constant", "cosine", "linear", "plateau"] = "cosine"
     warmup_epochs: float = 0.0
     clip_norm: float = 0.0
     patience: int = 20
-    monitor: Literal["loss", "accuracy"] = "loss"
+    monitor: Literal["objective", "loss", "accuracy"] = "objective"
     precision: Literal["no", "fp16", "bf16"] = "no"
     seed: int = 0
 

@@ -1,0 +1,76 @@
+"""Samples from a file, whatever its format."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qmf.data.arrays import read_arrays
+from qmf.data.origin import nearest_name
+from qmf.data.samples import Samples
+from qmf.data.schema import DataSchema
+from qmf.data.tables import read_table
+from qmf.errors import ConfigError, DataError
+
+__all__ = ["read_samples"]
+
+_READERS = {
+    ".csv": read_table,
+    ".jsonl": read_table,
+    ".parquet": read_table,
+    ".mat": read_arrays,
+    ".npz": read_arrays,
+}
+
+
+def read_samples(source: str | Path, schema: DataSchema, *, require_label: bool) -> Samples:
+    """Read samples from a CSV, JSONL, Parquet, NPZ or MAT file.
+
+    All cells of a modality empty in a row (null; in CSV also "nan") declare it absent for that sample; some of them
+    empty is an error. Labels keep their type. In CSV, where everything is text, labels are integers if all of them
+    are written as such (``7``, ``-1``; not ``07``, not ``7.0``), else strings. Floats that are whole numbers become
+    integers.
+
+    Parameters
+    ----------
+    source : str or Path
+        The file. Its ending says its format.
+    schema : DataSchema
+        What stands where in it.
+    require_label : bool
+        If False, a file without labels is fine: its label column may be absent or empty throughout.
+
+    Returns
+    -------
+    Samples
+        Of the N rows of the file, in its order; `source` is the path as given.
+
+    Raises
+    ------
+    DataError
+        If the file is missing, empty, damaged or of an unknown ending; or its content is not as `schema` says; or as
+        `from_arrays`. The message names file, row, id, modality and column, as far as they are known.
+    ConfigError
+        If the schema declares no modality, or something that this format does not have.
+
+    Notes
+    -----
+    No code in a file is ever run: pickled objects are refused.
+    """
+    path = Path(source)
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; expected a file ({', '.join(_READERS)}).")
+    if not path.exists():
+        raise DataError(f"{path} does not exist; expected a file ({', '.join(_READERS)}).")
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise DataError(
+            f"{path}: unknown ending {path.suffix!r}; known are {', '.join(_READERS)};"
+            f" {nearest_name(path.suffix.lower(), list(_READERS))}"
+        )
+    if path.stat().st_size == 0:
+        raise DataError(f"{path} is empty (0 bytes); expected samples.")
+    if not schema.modalities:
+        raise ConfigError(f"{path}: the schema declares no modality; expected at least one.")
+    if require_label and schema.label is None:
+        raise ConfigError(f"{path}: labels are needed, but the schema names no label column.")
+    return reader(path, schema, require_label=require_label)

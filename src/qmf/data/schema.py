@@ -1,0 +1,44 @@
+"""What stands where in a file: plain data, made at the edge from a configuration."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["DataSchema", "ModalityColumns"]
+
+
+@dataclass(frozen=True)
+class ModalityColumns:
+    """Where one modality stands.
+
+    Attributes
+    ----------
+    columns : tuple of str
+        In a table (CSV, Parquet, JSONL): column names, or patterns such as ``fou_*`` in the order of the file; or the
+        one column that holds lists of numbers. In NPZ and MAT files: the one key of the array; ``X[0]`` is the first
+        item of the MAT cell array ``X``.
+    transpose : bool, default False
+        True for an array held as features x samples (NPZ and MAT only).
+    """
+
+    columns: tuple[str, ...]
+    transpose: bool = False
+
+
+@dataclass(frozen=True)
+class DataSchema:
+    """What stands where in a file.
+
+    Attributes
+    ----------
+    modalities : dict of str to ModalityColumns
+        Modality name to its place; their order is the order of the modalities.
+    label : str or None
+        Column or key of the label.
+    id : str or None
+        Column or key of the sample id; None means row numbers "0", "1", ...
+    """
+
+    modalities: dict[str, ModalityColumns]
+    label: str | None
+    id: str | None

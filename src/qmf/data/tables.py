@@ -1,0 +1,214 @@
+"""Samples from tables: CSV, Parquet and JSONL, read by polars."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qmf.data.columns import require_column, select_columns
+from qmf.data.frames import frame_matrix
+from qmf.data.labels import checked_ids
+from qmf.data.origin import Origin
+from qmf.data.samples import Samples, assemble
+from qmf.data.schema import DataSchema
+from qmf.data.text_files import (
+    csv_line_of_row,
+    jsonl_line_of_row,
+    refuse_broken_jsonl,
+    refuse_jsonl_text,
+    refuse_odd_csv_header,
+    refuse_ragged_csv,
+)
+from qmf.data.views import Matrix
+from qmf.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["read_table"]
+
+# Written the one way an integer is written, so that no two texts become the same label.
+_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
+
+_T = TypeVar("_T")
+
+
+def read_table(path: Path, schema: DataSchema, *, require_label: bool) -> Samples:
+    """Read samples from a CSV, Parquet or JSONL file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file that is there and not empty.
+    schema : DataSchema
+        What stands where in it.
+    require_label : bool
+        If False, the label column may be absent or empty throughout.
+
+    Returns
+    -------
+    Samples
+        One per row.
+
+    Raises
+    ------
+    DataError
+        As `read_samples`.
+    ConfigError
+        If the schema asks for `transpose`, or gives the label or id column to a modality.
+    """
+    names, load = _reading(path, lambda: _open(path))
+    columns = {name: _columns_of(name, schema, names, path) for name in schema.modalities}
+    label = schema.label if require_label or schema.label in names else None
+    if label is not None:
+        require_column(label, names, "the label", str(path))
+    if schema.id is not None:
+        require_column(schema.id, names, "the sample id", str(path))
+    wanted = [*(column for chosen in columns.values() for column in chosen), label, schema.id]
+    frame = _reading(path, lambda: load([name for name in dict.fromkeys(wanted) if name is not None]))
+    if not len(frame):
+        raise DataError(f"{path} has no rows; expected samples.")
+    origin = _origin(path, frame, schema.id)
+    labels = None if label is None else _labels(frame[label], path, require_label=require_label)
+    return assemble(_matrices(frame, columns, path, origin), labels, origin, label_name=f"label {label!r}")
+
+
+def _open(path: Path) -> tuple[list[str], Callable[[list[str]], pl.DataFrame]]:
+    """Column names, and what reads some of them."""
+    import polars as pl
+
+    if _is(path, ".csv"):
+        refuse_odd_csv_header(path)
+        names = pl.read_csv(path, infer_schema=False, n_rows=0, glob=False).columns
+        return names, lambda wanted: _read_csv(path, wanted, names[-1])
+    if _is(path, ".parquet"):
+        with path.open("rb") as file:
+            names = list(pl.read_parquet_schema(file))
+        return names, lambda wanted: pl.read_parquet(path, columns=wanted, glob=False, hive_partitioning=False)
+    with path.open("rb") as file:
+        frame = pl.read_ndjson(file, infer_schema_length=None)
+    return frame.columns, frame.select
+
+
+def _read_csv(path: Path, wanted: list[str], last: str) -> pl.DataFrame:
+    """Cells as they are written; those that are empty are null."""
+    import polars as pl
+
+    # Polars fills a row that ends early with nulls: its last cell is always among them.
+    columns = list(dict.fromkeys([*wanted, last]))
+    try:
+        frame = pl.read_csv(path, infer_schema=False, columns=columns, glob=False)
+    except pl.exceptions.ComputeError:
+        refuse_ragged_csv(path)
+        raise
+    if frame[last].null_count():
+        refuse_ragged_csv(path)
+    return frame.select(wanted)
+
+
+def _reading(path: Path, read: Callable[[], _T]) -> _T:
+    """Run what reads, and name the file where it cannot be read."""
+    import polars as pl
+
+    try:
+        return read()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, UnicodeDecodeError) as error:
+        if _is(path, ".jsonl"):
+            refuse_broken_jsonl(path)
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise DataError(
+            f"{path} cannot be read as {path.suffix[1:].upper()}: {reason}. It may be damaged, incomplete or of another"
+            " format; write it again."
+        ) from error
+
+
+def _is(path: Path, suffix: str) -> bool:
+    return path.suffix.lower() == suffix
+
+
+def _columns_of(name: str, schema: DataSchema, available: list[str], path: Path) -> list[str]:
+    place = schema.modalities[name]
+    if place.transpose:
+        raise ConfigError(
+            f"{path}: modality {name!r}: transpose is for arrays (NPZ, MAT); a table has samples in rows."
+        )
+    chosen = select_columns(place.columns, available, name, str(path))
+    for special, purpose in ((schema.label, "label"), (schema.id, "id")):
+        if special in chosen:
+            raise ConfigError(
+                f"{path}: modality {name!r} takes in the {purpose} column {special!r}; name its columns more narrowly."
+            )
+    return chosen
+
+
+def _origin(path: Path, frame: pl.DataFrame, id_column: str | None) -> Origin:
+    def locate(row: int) -> str:
+        if _is(path, ".parquet"):
+            return f"row {row} (counted from 0)"
+        return csv_line_of_row(path, row) if _is(path, ".csv") else jsonl_line_of_row(path, row)
+
+    origin = Origin(str(path), locate, "leave all its cells empty")
+    if id_column is None:
+        return origin
+    ids = checked_ids(_plain(frame[id_column]), origin, f"id {id_column!r}")
+    return Origin(origin.source, locate, origin.remedy, ids)
+
+
+def _matrices(frame: pl.DataFrame, columns: Mapping[str, list[str]], path: Path, origin: Origin) -> dict[str, Matrix]:
+    import narwhals as nw
+    import polars as pl
+
+    if _is(path, ".csv"):
+        numbers = {column: _parsed(frame[column], modality, origin) for modality, c in columns.items() for column in c}
+        frame = pl.DataFrame(numbers)
+    elif _is(path, ".jsonl"):
+        refuse_jsonl_text(path, {m: [c for c in chosen if _is_text(frame[c])] for m, chosen in columns.items()}, origin)
+    wrapped = nw.from_native(frame, eager_only=True)
+    return {modality: frame_matrix(wrapped, chosen, modality, origin) for modality, chosen in columns.items()}
+
+
+def _parsed(cells: pl.Series, modality: str, origin: Origin) -> pl.Series:
+    """Numbers of a CSV column: empty, and "nan" in any case, are null or NaN."""
+    import polars as pl
+
+    texts = cells.fill_null("").str.strip_chars()
+    numbers = texts.cast(pl.Float64, strict=False)
+    wrong = np.flatnonzero((numbers.is_null() & (texts != "")).to_numpy())
+    if len(wrong):
+        row = int(wrong[0])
+        raise DataError(
+            f"{origin.place(row, modality)}: column {cells.name!r} holds the text {cells[row]!r} where a number"
+            " belongs. Write a number, such as 1.5; or leave the cell empty, if all cells of the modality are."
+        )
+    return numbers
+
+
+def _is_text(series: pl.Series) -> bool:
+    import polars as pl
+
+    inner = series.dtype
+    while isinstance(inner, pl.List):
+        inner = inner.inner  # type: ignore[assignment]
+    return inner == pl.String
+
+
+def _labels(series: pl.Series, path: Path, *, require_label: bool) -> NDArray[Any] | None:
+    import polars as pl
+
+    texts = series.fill_null("").str.strip_chars() if _is(path, ".csv") else None
+    empty = series.is_null() if texts is None else texts == ""
+    if not require_label and empty.all():
+        return None
+    if texts is not None and texts.filter(~empty).str.contains(_INTEGER).all():
+        series = texts.cast(pl.Int64, strict=False)
+    return _plain(series)
+
+
+def _plain(series: pl.Series) -> NDArray[Any]:
+    import polars as pl
+
+    return (series.cast(pl.String) if isinstance(series.dtype, pl.Categorical | pl.Enum) else series).to_numpy()
