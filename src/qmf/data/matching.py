@@ -78,7 +78,9 @@ def encode_labels(samples: Samples, classes: NDArray[Any]) -> NDArray[np.int64]:
     if samples.labels is None:
         raise DataError(f"{samples.source} has no labels: they are needed here.")
     where = {label: k for k, label in enumerate(classes.tolist())}
-    codes = np.array([where.get(label, -1) for label in samples.labels.tolist()], dtype=np.int64)
+    # A CSV file has no types: one whose labels all look like integers may belong to a training set where some did not.
+    labels = samples.labels.astype(str) if classes.dtype.kind == "U" else samples.labels
+    codes = np.array([where.get(label, -1) for label in labels.tolist()], dtype=np.int64)
     for row in np.flatnonzero(codes < 0)[:1]:
         raise DataError(
             f"{samples.source}: sample {str(samples.ids[row])!r} has the label {samples.labels.tolist()[row]!r}, unseen"

@@ -146,7 +146,7 @@ class _Run:
                 book.add(row)
                 if checkpoint is not None and main:
                     state.save(checkpoint, self.fingerprint)
-                bar(state.at.epoch, ", ".join(f"{k} {v:.3f}" for k, v in row.items() if k.startswith("validation/")))
+                bar(state.at.epoch, _headline(row))
         book.close()
         state.model.load_state_dict(state.best)
         return TrainingResult(state.rows, state.at.best_epoch, state.at.epoch < self.settings.epochs)
@@ -255,6 +255,13 @@ class _Run:
         if self.settings.monitor == "accuracy":
             return [-scores["accuracy"], scores["objective"]]
         return [scores[self.settings.monitor]]
+
+
+def _headline(row: Row) -> str:
+    """Give what the progress bar says of an epoch."""
+    if "validation/accuracy" not in row:
+        return f"loss {row['loss']:.3f}"
+    return f"validation accuracy {row['validation/accuracy']:.3f}"
 
 
 def _accelerator(precision: str) -> Accelerator:
