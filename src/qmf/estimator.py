@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -372,27 +373,23 @@ patience, monitor, precision
     def _hold_out(
         self, samples: Samples, target: NDArray[np.int64], validation: Any, seed: int
     ) -> tuple[Samples, Samples | None]:
-        """Training and validation samples, labels as positions in `classes_`."""
-        coded = Samples(samples.features, samples.present, samples.ids, target, samples.source)
+        """Give training and validation samples, labels as positions in `classes_`."""
+        coded = replace(samples, labels=target)
         if validation is not None:
             given = validation if isinstance(validation, Samples) else self._samples(*validation, fitting=False)
             given = match_modalities(given, self.widths_)
-            codes = encode_labels(given, self.classes_)
-            return coded, Samples(given.features, given.present, given.ids, codes, given.source)
+            return coded, replace(given, labels=encode_labels(given, self.classes_))
         if not 0 <= self.validation_fraction < 1:
             raise ConfigError(f"validation_fraction={self.validation_fraction!r}: expected a number in [0, 1).")
-        if not self.validation_fraction:
-            return coded, None
         kept, held = holdout_split(target, self.validation_fraction, seed)
-        if not len(held):
+        if self.validation_fraction and not len(held):
             warnings.warn(
                 f"no class has enough samples to hold out a share of {self.validation_fraction}: training to the last"
                 " epoch without a validation set. Give validation=(X, y), or set validation_fraction=0.",
                 UserWarning,
                 stacklevel=3,
             )
-            return coded, None
-        return coded.take(kept), coded.take(held)
+        return (coded.take(kept), coded.take(held)) if len(held) else (coded, None)
 
     def _batches(self, samples: Samples) -> TensorBatches:
         inputs = {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in samples.features.items()}

@@ -55,14 +55,14 @@ def fuse_logits(
     """
     f, u = unimodal_logits.float(), uncertainty
     if present is None:
+        w = weighting(u, None)
         present = torch.ones_like(u, dtype=torch.bool)
-        w = weighting(u, present)
     else:
         absent = ~present
         f, u = f.masked_fill(absent[..., None], 0.0), u.masked_fill(absent, torch.nan)
         w = weighting(u, present).masked_fill(absent.all(dim=-1, keepdim=True), torch.nan)
     trusted = w.detach() if detach_weights else w
-    fused = torch.bmm(trusted[:, None], f).squeeze(1)
+    fused = (trusted[..., None] * f).sum(dim=1)  # not a matrix product: autocast would round it to half precision
     return FusionOutput(fused, f, w, u, present)
 
 

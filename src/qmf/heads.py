@@ -21,7 +21,7 @@ class BatchedLinearHeads(nn.Module):
 
     Attributes
     ----------
-    weight : Parameter [M, D, K]
+    weight : Parameter [M, K, D]
         Initialised as in `torch.nn.Linear`.
     bias : Parameter [M, K]
         Likewise.
@@ -30,13 +30,13 @@ class BatchedLinearHeads(nn.Module):
     def __init__(self, num_modalities: int, in_features: int, num_classes: int) -> None:
         super().__init__()
         bound = 1.0 / math.sqrt(in_features)
-        self.weight = nn.Parameter(torch.empty(num_modalities, in_features, num_classes).uniform_(-bound, bound))
+        self.weight = nn.Parameter(torch.empty(num_modalities, num_classes, in_features).uniform_(-bound, bound))
         self.bias = nn.Parameter(torch.empty(num_modalities, num_classes).uniform_(-bound, bound))
 
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Give logits [B, M, K] of M features [B, D]."""
         h = torch.stack(list(features))
-        return torch.baddbmm(self.bias[:, None], h, self.weight).transpose(0, 1)
+        return torch.baddbmm(self.bias[:, None], h, self.weight.transpose(1, 2)).transpose(0, 1)
 
 
 class SeparateHeads(nn.Module):

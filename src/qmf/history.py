@@ -116,8 +116,8 @@ class LossHistory(nn.Module):
         known : Tensor [B, M], bool
             False where nothing has been recorded.
         """
-        count = self.count[index]
-        mean = self.total[index] / count.clamp(min=1)
+        count = self.count.index_select(0, index)
+        mean = self.total.index_select(0, index) / count.clamp(min=1)
         return ((mean - self.low) * self.scale).clamp(0.0, 1.0), count > 0
 
     def hardest(self, modality: int, k: int = 20) -> list[tuple[int, float]]:

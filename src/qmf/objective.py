@@ -142,9 +142,10 @@ class QMFObjective(nn.Module):
 
     def _share(self, there: Tensor, target: Tensor) -> Tensor:
         """Give what each loss counts in the mean of its column, [B, 1 + M]; the class weight is in the loss already."""
-        weight = there if self.class_weights is None else there * self.class_weights[target][:, None]
-        total = weight.sum(dim=0)
-        return there / total.masked_fill(total == 0, 1)
+        if self.class_weights is None:
+            return there / there.sum(dim=0).clamp(min=1)
+        total = (there * self.class_weights[target][:, None]).sum(dim=0)
+        return there / total.masked_fill(total == 0, 1.0)
 
     def _plain_loss(self, cost: Tensor, logits: Tensor, target: Tensor) -> Tensor:
         """Give the loss that the history keeps: without class weights and smoothing, [B, 1 + M]."""

@@ -40,22 +40,25 @@ class LinearWeights(nn.Module):
         self.alpha = alpha
         self.beta = beta
 
-    def forward(self, uncertainty: Tensor, present: Tensor) -> Tensor:
+    def forward(self, uncertainty: Tensor, present: Tensor | None = None) -> Tensor:
         """Give ``alpha u + beta``.
 
         Parameters
         ----------
         uncertainty : Tensor [B, M]
             ``u``, higher = worse; whatever stands where absent is ignored.
-        present : Tensor [B, M], bool
-            True where a modality is there.
+        present : Tensor [B, M], bool, or None
+            True where a modality is there; None = everywhere.
 
         Returns
         -------
         Tensor [B, M]
             Weights; exactly 0 where absent.
         """
-        return (self.alpha * uncertainty + self.beta).masked_fill(~present, 0.0)
+        w = self.alpha * uncertainty
+        if self.beta:
+            w = w + self.beta
+        return w if present is None else w.masked_fill(~present, 0.0)
 
 
 class SimplexWeights(nn.Module):
@@ -84,9 +87,11 @@ class SimplexWeights(nn.Module):
             raise ValueError(f"tau must be positive, got {tau}")
         self.tau = tau
 
-    def forward(self, uncertainty: Tensor, present: Tensor) -> Tensor:
+    def forward(self, uncertainty: Tensor, present: Tensor | None = None) -> Tensor:
         """Give ``softmax(-u / tau)`` over the present modalities; parameters as in `LinearWeights.forward`."""
-        score = (uncertainty / -self.tau).masked_fill(~present, -torch.inf)
+        score = uncertainty / -self.tau
+        if present is not None:
+            score = score.masked_fill(~present, -torch.inf)
         return score.softmax(dim=-1)
 
 
@@ -96,9 +101,9 @@ class ConstantWeights(nn.Module):
     With the losses of QMF this is the *matched* static baseline: the only thing that differs is the weight.
     """
 
-    def forward(self, uncertainty: Tensor, present: Tensor) -> Tensor:
+    def forward(self, uncertainty: Tensor, present: Tensor | None = None) -> Tensor:
         """Give equal weights over the present modalities; parameters as in `LinearWeights.forward`."""
-        there = present.to(uncertainty.dtype)
+        there = torch.ones_like(uncertainty) if present is None else present.to(uncertainty.dtype)
         return there / there.sum(dim=-1, keepdim=True)
 
 

@@ -70,7 +70,9 @@ def test_clipping_bounds_the_step():
     common = {"epochs": 1, "batch_size": N, "optimizer": "sgd", "learning_rate": 1.0, "weight_decay": 0.0}
     start, _ = parts()
     clipped, _, _ = run(TrainingSettings(clip_norm=1e-3, schedule="constant", **common))
-    moved = sum(((p.detach() - q.detach()) ** 2).sum() for p, q in zip(start.parameters(), clipped.parameters(), strict=True)).sqrt()
+    moved = sum(
+        ((p.detach() - q.detach()) ** 2).sum() for p, q in zip(start.parameters(), clipped.parameters(), strict=True)
+    ).sqrt()
     assert float(moved) == pytest.approx(1e-3, rel=1e-3)
 
 

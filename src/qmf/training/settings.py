@@ -46,9 +46,9 @@ class TrainingSettings:
         Stop after this many epochs without a better validation score.
     monitor : {"objective", "loss", "accuracy"}
         The validation score that chooses the best model: the objective without its regulariser (fused and unimodal
-        cross-entropies), the cross-entropy of the fused output alone, or its accuracy (ties by objective). Where weights
-        are not on the simplex, the fused logits outgrow their calibration long before the classifiers are done, and
-        the fused loss alone would stop training at once.
+        cross-entropies), the cross-entropy of the fused output alone, or its accuracy (ties by objective). Where
+        weights are not on the simplex, the fused logits outgrow their calibration long before the classifiers are
+        done, and the fused loss alone would stop training at once.
     precision : {"no", "fp16", "bf16"}
         Mixed precision.
     seed : int
