@@ -15,9 +15,7 @@ def standardised(samples, name):
     return (samples.features[name] - x.mean(axis=0)) / x.std(axis=0)
 
 
-models = {
-    name: LogisticRegression(max_iter=1000).fit(standardised(fitting, name), fitting.labels) for name in views
-}
+models = {name: LogisticRegression(max_iter=1000).fit(standardised(fitting, name), fitting.labels) for name in views}
 
 
 def logits(samples):

@@ -18,7 +18,7 @@ from qmf.evaluation import evaluate_prediction
 from qmf.metrics import accuracy, sample_loss
 from qmf.model_folder import package_versions
 from qmf.randomness import keyed_generator
-from qmf.report import Comparison, Condition, Distrusted, write_comparison
+from qmf.report import Comparison, Condition, Distrusted, require_report_packages, write_comparison
 from qmf.types import Prediction
 
 __all__ = ["METHODS", "run_demo"]
@@ -78,6 +78,7 @@ def run_demo(folder: Path, *, seed: int = 0, say: Callable[[str], None], verbose
     MissingDependencyError
         If the extra ``[report]`` is not installed.
     """
+    require_report_packages()  # before minutes of work, not after
     started = time.perf_counter()
     training, test = load_handwritten("train", seed=seed), load_handwritten("test", seed=seed)
     classifiers = {}
