@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -250,6 +251,7 @@ patience, monitor, precision
             verbose=self.verbose,
         )
         self.model_ = self.model_.cpu().eval()
+        self._predictor = _in_double(self.model_)
         self.history_: LossHistory | None = None if objective.history is None else objective.history.cpu()
         self.training_rows_, self.n_iter_ = result.rows, len(result.rows)
         return self
@@ -280,8 +282,8 @@ patience, monitor, precision
         with torch.inference_mode():
             for start in range(0, len(samples), _PREDICT_ROWS):
                 rows = slice(start, start + _PREDICT_ROWS)
-                inputs = {name: torch.from_numpy(x[rows]) for name, x in samples.features.items()}
-                parts.append(self.model_(inputs, torch.from_numpy(samples.present[rows])))
+                inputs = {name: torch.from_numpy(x[rows]).double() for name, x in samples.features.items()}
+                parts.append(self._predictor(inputs, torch.from_numpy(samples.present[rows])))
         output = FusionOutput(*(torch.cat(part) for part in zip(*parts, strict=True)))
         return Prediction.from_output(output, self.classes_, self.modalities_, samples.ids)
 
@@ -347,6 +349,7 @@ patience, monitor, precision
         self.model_ = self._build_model()
         self.model_.load_state_dict(weights)
         self.model_.eval()
+        self._predictor = _in_double(self.model_)
         self.history_ = None
         for name, value in fitted.items():
             setattr(self, name, value)
@@ -424,6 +427,11 @@ patience, monitor, precision
     def _settings(self, seed: int) -> TrainingSettings:
         names = set(TrainingSettings.__dataclass_fields__) - {"seed"}
         return TrainingSettings(**{name: getattr(self, name) for name in names}, seed=seed)
+
+
+def _in_double(model: QualityAwareFusion) -> QualityAwareFusion:
+    """Give a copy that predicts in float64, where a sample's result does not depend on the batch it is in."""
+    return copy.deepcopy(model).double()
 
 
 def _without_all_none(X: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from qmf.errors import ConfigError, DataError
 from qmf.heads import BatchedLinearHeads, SeparateHeads
+from qmf.precision import full_precision
 from qmf.presets import get_preset
 from qmf.types import FusionOutput
 from qmf.uncertainty import ESTIMATORS, UncertaintyEstimator
@@ -47,13 +48,14 @@ def fuse_logits(
     Returns
     -------
     FusionOutput
-        In float32. A row with no modality at all has NaN weights and logits: never a silent guess.
+        In float32 (float64 if the logits are). A row with no modality at all has NaN weights and logits: never a
+        silent guess.
 
     References
     ----------
     QMF (Zhang et al., ICML 2023), section 2: ``f(x) = sum_m w^m(x) f^m(x^m)``.
     """
-    f, u = unimodal_logits.float(), uncertainty
+    f, u = full_precision(unimodal_logits), uncertainty
     if present is None:
         w = weighting(u, None)
         present = torch.ones_like(u, dtype=torch.bool)
@@ -166,14 +168,15 @@ class QualityAwareFusion(nn.Module):
         """
         present = self._presence(inputs, present)
         features = [self._features(m, name, inputs, present) for m, name in enumerate(self.modalities)]
-        f = self.heads(features).float()
+        f = full_precision(self.heads(features))
         u = self.uncertainty(f, features)
         return fuse_logits(f, u, present, self.weighting, detach_weights=self.detach_weights)
 
     def _features(self, m: int, name: str, inputs: Mapping[str, Tensor], present: Tensor | None) -> Tensor:
         if name not in inputs:
             first = next(iter(inputs.values()))
-            return torch.zeros(len(first), self.widths[m], device=first.device)
+            dtype = first.dtype if first.is_floating_point() else torch.get_default_dtype()
+            return torch.zeros(len(first), self.widths[m], device=first.device, dtype=dtype)
         x = inputs[name]
         if present is not None:
             x = x.masked_fill(~present[:, m].view(-1, *[1] * (x.dim() - 1)), 0)

@@ -113,8 +113,8 @@ class Prediction:
         return cls(
             labels=classes[probabilities.argmax(axis=1)],
             probabilities=probabilities,
-            weights=output.weights.cpu().numpy(),
-            uncertainty=output.uncertainty.cpu().numpy(),
+            weights=output.weights.float().cpu().numpy(),
+            uncertainty=output.uncertainty.float().cpu().numpy(),
             present=present,
             unimodal_probabilities=unimodal,
             classes=classes,

@@ -92,7 +92,8 @@ def test_batch_size_at_prediction_changes_nothing(fitted):
             part = fitted.predict_full({name: x[start : start + size] for name, x in X.items()})
             rows = slice(start, start + size)
             assert part.labels.tolist() == whole.labels[rows].tolist()
-            np.testing.assert_allclose(part.probabilities, whole.probabilities[rows], atol=1e-6)
+            np.testing.assert_allclose(part.probabilities, whole.probabilities[rows], atol=1e-12)
+            np.testing.assert_array_equal(part.weights, whole.weights[rows])
 
 
 def test_same_seed_same_model_other_seed_other_model():

@@ -50,10 +50,11 @@ def comparison_table(comparison: Comparison) -> Table:
 
 
 def _modality(name: str, clean: list[Condition], damaged: list[Condition]) -> tuple[str, str, str, str]:
-    alone = (percent(mean(c.unimodal_accuracy[name] for c in conditions)) for conditions in (clean, damaged))
+    first, second = (percent(mean(c.unimodal_accuracy[name] for c in conditions)) for conditions in (clean, damaged))
     weighed = damaged or clean
-    weights = (
+    return (
+        first,
+        second,
         number(mean(c.weight_clean[name] for c in weighed)),
         number(mean(c.weight_corrupted[name] for c in weighed)),
     )
-    return (*alone, *weights)  # type: ignore[return-value]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from qmf.precision import full_precision
 from qmf.uncertainty.base import Features, UncertaintyEstimator
 
 __all__ = ["Energy"]
@@ -61,5 +62,5 @@ class Energy(UncertaintyEstimator):
     def forward(self, logits: Tensor, features: Features = ()) -> Tensor:
         """Give ``E^m``; see `UncertaintyEstimator.forward`."""
         if self._is_one:
-            return -torch.logsumexp(logits.float(), dim=-1)
-        return -self.temperature * torch.logsumexp(logits.float() / self.temperature[:, None], dim=-1)
+            return -torch.logsumexp(full_precision(logits), dim=-1)
+        return -self.temperature * torch.logsumexp(full_precision(logits) / self.temperature[:, None], dim=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from qmf.precision import full_precision
 from qmf.uncertainty.base import Features, UncertaintyEstimator
 
 __all__ = ["Entropy"]
@@ -25,5 +26,5 @@ class Entropy(UncertaintyEstimator):
 
     def forward(self, logits: Tensor, features: Features = ()) -> Tensor:
         """Give the entropy; see `UncertaintyEstimator.forward`."""
-        log_p = logits.float().log_softmax(dim=-1)
+        log_p = full_precision(logits).log_softmax(dim=-1)
         return -(log_p.exp() * log_p).sum(dim=-1)

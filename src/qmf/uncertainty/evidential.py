@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
+from qmf.precision import full_precision
 from qmf.uncertainty.base import Features, UncertaintyEstimator
 
 __all__ = ["EvidentialVacuity"]
@@ -30,4 +31,4 @@ class EvidentialVacuity(UncertaintyEstimator):
     def forward(self, logits: Tensor, features: Features = ()) -> Tensor:
         """Give the vacuity; see `UncertaintyEstimator.forward`."""
         num_classes = logits.shape[-1]
-        return num_classes / (F.softplus(logits.float()).sum(dim=-1) + num_classes)
+        return num_classes / (F.softplus(full_precision(logits)).sum(dim=-1) + num_classes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from qmf.precision import full_precision
 from qmf.uncertainty.base import Features, UncertaintyEstimator
 
 __all__ = ["Margin"]
@@ -25,5 +26,5 @@ class Margin(UncertaintyEstimator):
 
     def forward(self, logits: Tensor, features: Features = ()) -> Tensor:
         """Give ``1 - (p_(1) - p_(2))``; see `UncertaintyEstimator.forward`."""
-        first, second = logits.float().softmax(dim=-1).topk(2, dim=-1).values.unbind(-1)
+        first, second = full_precision(logits).softmax(dim=-1).topk(2, dim=-1).values.unbind(-1)
         return 1.0 - (first - second)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from qmf.precision import full_precision
 from qmf.uncertainty.base import Features, UncertaintyEstimator
 
 __all__ = ["MaxProbability"]
@@ -25,4 +26,4 @@ class MaxProbability(UncertaintyEstimator):
 
     def forward(self, logits: Tensor, features: Features = ()) -> Tensor:
         """Give ``1 - max_k p_k``; see `UncertaintyEstimator.forward`."""
-        return 1.0 - logits.float().softmax(dim=-1).amax(dim=-1)
+        return 1.0 - full_precision(logits).softmax(dim=-1).amax(dim=-1)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from qmf.precision import full_precision
 from qmf.uncertainty.base import Features, UncertaintyEstimator
 
 __all__ = ["TrueClassProbability"]
@@ -51,11 +52,11 @@ class TrueClassProbability(UncertaintyEstimator):
     def forward(self, logits: Tensor, features: Features = ()) -> Tensor:
         """Give ``1 - c^m(h^m)``, in ``(0, 1)``; see `UncertaintyEstimator.forward`."""
         scores = [network(h.detach()) for network, h in zip(self.networks, features, strict=True)]
-        return 1.0 - torch.cat(scores, dim=-1).float().sigmoid()
+        return 1.0 - full_precision(torch.cat(scores, dim=-1)).sigmoid()
 
     def auxiliary_loss(self, uncertainty: Tensor, logits: Tensor, target: Tensor) -> Tensor:
         """Give ``|(1 - u) - p_y|``; see `UncertaintyEstimator.auxiliary_loss`."""
         with torch.no_grad():
-            p = logits.float().softmax(dim=-1)
+            p = full_precision(logits).softmax(dim=-1)
             p_true = p.gather(-1, target[:, None, None].expand(-1, p.shape[1], 1)).squeeze(-1)
         return ((1.0 - uncertainty) - p_true).abs()
