@@ -211,4 +211,5 @@ def _settings(classifier: QMFClassifier, seed: int, seconds: float) -> dict[str,
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),
         "time": f"{seconds:.0f} s",
         "data": HANDWRITTEN_CITATION,
+        "method": "Zhang et al., Provable Dynamic Fusion for Low-Quality Multimodal Data, ICML 2023.",
     }
