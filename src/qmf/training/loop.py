@@ -132,7 +132,7 @@ class _Run:
         sums = torch.zeros(2 + 2 * len(model.modalities), device=self.accelerator.device)
         scaler = self.accelerator.scaler
         self.state = RunState(model, self.objective, self.optimizer, self.schedule, scaler, sums)
-        self.fingerprint = _fingerprint(settings, training, validation)
+        self.fingerprint = "" if folder is None else _fingerprint(settings, model, objective, training, validation)
 
     def go(self, *, resume: bool, verbose: bool) -> TrainingResult:
         state, main = self.state, self.accelerator.is_main_process
@@ -162,7 +162,7 @@ class _Run:
                 if self.accelerator.is_main_process:
                     self.state.save(checkpoint, self.fingerprint)
                 raise TrainingInterruptedError(
-                    f"stopped by SIGTERM in epoch {at.epoch}, saved in {checkpoint}: resume."
+                    f"stopped by SIGTERM in epoch {at.epoch}, saved in {checkpoint}; resume it to go on (--resume)."
                 )
         if self.objective.history is not None:
             self.objective.history.end_epoch()
@@ -272,10 +272,19 @@ def _accelerator(precision: str) -> Accelerator:
     return Accelerator(mixed_precision=precision)
 
 
-def _fingerprint(settings: TrainingSettings, training: TensorBatches, validation: TensorBatches | None) -> str:
+def _fingerprint(
+    settings: TrainingSettings,
+    model: QualityAwareFusion,
+    objective: QMFObjective,
+    *data: TensorBatches | None,
+) -> str:
+    """Tell runs apart by all that shapes them: a checkpoint is only resumed on the run it belongs to."""
+    choices = (model, objective.choices, objective.lambda_, objective.pairs, objective.label_smoothing)
     hasher = hashlib.blake2b(json.dumps(asdict(settings), sort_keys=True).encode(), digest_size=16)
-    for data in (training, validation):
-        if data is not None:
-            hasher.update(data.target.numpy().tobytes())
-            hasher.update(repr([(name, tuple(x.shape), str(x.dtype)) for name, x in data.inputs.items()]).encode())
+    hasher.update(repr(choices).encode())
+    for part in data:
+        if part is not None:
+            hasher.update(repr([(name, tuple(x.shape), str(x.dtype)) for name, x in part.inputs.items()]).encode())
+            for tensor in (part.target, *part.inputs.values()):
+                hasher.update(tensor.contiguous().numpy())
     return hasher.hexdigest()
