@@ -145,8 +145,8 @@ def test_a_checkpoint_is_resumed_on_the_same_run_only(tmp_path):
         train(*parts(), dataset(), None, TrainingSettings(epochs=3), folder=tmp_path, resume=True)
     with pytest.raises(ConfigError, match="other settings or other data"):
         train(*parts(), dataset(seed=9), None, TrainingSettings(epochs=2), folder=tmp_path, resume=True)
+    other = parts(ranking_weight=0.5)
     with pytest.raises(ConfigError, match="other settings or other data"):
-        other = parts(ranking_weight=0.5)
         train(*other, dataset(), None, TrainingSettings(epochs=2), folder=tmp_path, resume=True)
 
 

@@ -286,5 +286,5 @@ def _fingerprint(
         if part is not None:
             hasher.update(repr([(name, tuple(x.shape), str(x.dtype)) for name, x in part.inputs.items()]).encode())
             for tensor in (part.target, *part.inputs.values()):
-                hasher.update(tensor.contiguous().numpy())
+                hasher.update(tensor.contiguous().numpy().data)
     return hasher.hexdigest()
