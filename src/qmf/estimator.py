@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,23 +17,21 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from qmf.assembly import build_model, in_double, run_model, tensor_batches
 from qmf.data import Samples, encode_labels, from_arrays, holdout_split, match_modalities
-from qmf.encoders import MLPEncoder
 from qmf.errors import ConfigError, DataError
 from qmf.fusion import QualityAwareFusion
 from qmf.objective import QMFObjective
 from qmf.persistence import ModelFolderMixin
 from qmf.ranking import Pairs
-from qmf.training import TensorBatches, TrainingSettings, train
+from qmf.training import TrainingSettings, train
 from qmf.training.random_state import seeded
-from qmf.types import FusionOutput, Prediction
+from qmf.types import Prediction
 
 if TYPE_CHECKING:
     from qmf.history import LossHistory
 
 __all__ = ["QMFClassifier"]
-
-_PREDICT_ROWS = 4096  # rows per forward pass at prediction: bounds the memory, changes no result
 
 
 class QMFClassifier(ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
@@ -243,15 +240,15 @@ patience, monitor, precision
         result = train(
             self.model_,
             objective,
-            self._batches(training),
-            self._batches(held_out) if held_out is not None else None,
+            tensor_batches(training),
+            tensor_batches(held_out) if held_out is not None else None,
             settings,
             folder=None if run_dir is None else Path(run_dir),
             resume=resume,
             verbose=self.verbose,
         )
         self.model_ = self.model_.cpu().eval()
-        self._predictor = _in_double(self.model_)
+        self._predictor = in_double(self.model_)
         self.history_: LossHistory | None = None if objective.history is None else objective.history.cpu()
         self.training_rows_, self.n_iter_ = result.rows, len(result.rows)
         return self
@@ -278,13 +275,7 @@ patience, monitor, precision
         """
         check_is_fitted(self, "model_")
         samples = match_modalities(self._samples(X, None, fitting=False), self.widths_)
-        parts: list[FusionOutput] = []
-        with torch.inference_mode():
-            for start in range(0, len(samples), _PREDICT_ROWS):
-                rows = slice(start, start + _PREDICT_ROWS)
-                inputs = {name: torch.from_numpy(x[rows]).double() for name, x in samples.features.items()}
-                parts.append(self._predictor(inputs, torch.from_numpy(samples.present[rows])))
-        output = FusionOutput(*(torch.cat(part) for part in zip(*parts, strict=True)))
+        output = run_model(self._predictor, samples)
         return Prediction.from_output(output, self.classes_, self.modalities_, samples.ids)
 
     def predict(self, X: Any) -> NDArray[Any]:
@@ -349,7 +340,7 @@ patience, monitor, precision
         self.model_ = self._build_model()
         self.model_.load_state_dict(weights)
         self.model_.eval()
-        self._predictor = _in_double(self.model_)
+        self._predictor = in_double(self.model_)
         self.history_ = None
         for name, value in fitted.items():
             setattr(self, name, value)
@@ -394,19 +385,15 @@ patience, monitor, precision
             )
         return (coded.take(kept), coded.take(held)) if len(held) else (coded, None)
 
-    def _batches(self, samples: Samples) -> TensorBatches:
-        inputs = {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in samples.features.items()}
-        target = torch.from_numpy(np.asarray(samples.labels, dtype=np.int64))
-        return TensorBatches(inputs, torch.from_numpy(samples.present), target)
-
     def _build_model(self) -> QualityAwareFusion:
-        encoders = {name: MLPEncoder(width, self.hidden, self.dropout) for name, width in self.widths_.items()}
-        return QualityAwareFusion(
-            encoders,
+        return build_model(
+            self.widths_,
             len(self.classes_),
             preset=self.preset,
             uncertainty=self.uncertainty,
             weighting=self.weighting,
+            hidden=self.hidden,
+            dropout=self.dropout,
         )
 
     def _class_weights(self, target: NDArray[np.int64]) -> list[float] | None:
@@ -427,11 +414,6 @@ patience, monitor, precision
     def _settings(self, seed: int) -> TrainingSettings:
         names = set(TrainingSettings.__dataclass_fields__) - {"seed"}
         return TrainingSettings(**{name: getattr(self, name) for name in names}, seed=seed)
-
-
-def _in_double(model: QualityAwareFusion) -> QualityAwareFusion:
-    """Give a copy that predicts in float64, where a sample's result does not depend on the batch it is in."""
-    return copy.deepcopy(model).double()
 
 
 def _without_all_none(X: Mapping[str, Any]) -> Mapping[str, Any]:
