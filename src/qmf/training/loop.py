@@ -269,7 +269,8 @@ def _accelerator(precision: str) -> Accelerator:
     # Accelerate keeps one precision per process; a second fit with another one needs a fresh state.
     if state and state.get("_mixed_precision") != precision:
         AcceleratorState._reset_state()
-    return Accelerator(mixed_precision=precision)
+    # Said outright: without it, processes started by torchrun on CPUs alone do not know of each other.
+    return Accelerator(mixed_precision=precision, cpu=not torch.accelerator.is_available())
 
 
 def _fingerprint(
