@@ -9,8 +9,9 @@ PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 demo: $(VENV)/.installed-demo
 	$(BIN)/qmf demo
 
+# One thread each: two workers with two threads each wait for one another on two cores.
 test: $(VENV)/.installed-dev lint
-	$(BIN)/pytest -n 2 -q
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -q
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -198,6 +198,11 @@ def test_missing_empty_and_unknown_files_exit_with_3(workplace):
     assert (zero.returncode, "zero.csv" in zero.stderr) == (3, True)
 
 
+def test_a_misspelt_built_in_name_exits_with_3(workplace):
+    done = qmf("fit", "handwriten", "-o", "never", cwd=workplace)
+    assert (done.returncode, "built-in data set (handwritten)" in done.stderr) == (3, True)
+
+
 def test_label_unseen_in_training_exits_with_3(workplace, table):
     replaced(table, "kind", 3, "fox").write_csv(workplace / "fox.csv")
     done = qmf("evaluate", "model", "fox.csv", cwd=workplace)

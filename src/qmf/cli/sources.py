@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from qmf.errors import ConfigError
+from qmf.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from qmf.data import DataSchema, Samples
@@ -54,7 +54,7 @@ def read_source(
     ConfigError
         If the part of a built-in data set is unknown, or no modalities are declared for a file.
     DataError
-        If the file is not as declared.
+        If the file does not exist or is not as declared.
     """
     if is_built_in(source):
         from qmf.datasets import load_handwritten
@@ -65,6 +65,8 @@ def read_source(
         return load_handwritten(_PARTS[said or part], seed=seed)
     from qmf.data import read_samples
 
+    if not Path(source).exists():
+        raise DataError(f"{source} does not exist: expected a file, or a built-in data set ({', '.join(BUILT_IN)}).")
     if schema is None:
         raise ConfigError(
             f"{source}: which columns are which modality? Say it in a configuration (data.modalities), or with"
