@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 from pathlib import Path
+from string import Template
 from typing import Any, Literal
 
 import yaml
@@ -19,12 +21,23 @@ class _Section(BaseModel):
 
 
 class ModalityConfig(_Section):
-    """Where a modality stands in the data."""
+    """What a modality is and where it stands in the data."""
 
+    type: Literal["image", "text", "depth", "audio", "numeric", "categorical", "vector"] = Field(
+        "vector", description="What the cells hold: paths of files (image, depth, audio), text, or numbers."
+    )
     columns: list[str] = Field(
-        description="Column names or patterns such as 'fou_*'; for NPZ and MAT files the one key of its array."
+        [],
+        description="Column names or patterns such as 'fou_*'; for NPZ and MAT files the one key of its array. By"
+        " default the column of the modality's name.",
     )
     transpose: bool = Field(False, description="For arrays held as features x samples.")
+    encoder: str | None = Field(
+        None,
+        description="image, depth: efficientnet-lite0; text: all-MiniLM-L6-v2, hashed-words; audio: log-mel; or any"
+        " transformers model (folder or hub name), or package.module:Class.",
+    )
+    options: dict[str, Any] = Field({}, description="Keyword arguments of the encoder.")
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -35,11 +48,18 @@ class ModalityConfig(_Section):
 class DataConfig(_Section):
     """What to train on."""
 
-    train: str = Field(description="A file (CSV, Parquet, JSONL, NPZ, MAT) or a built-in name such as 'handwritten'.")
-    validation: str | None = Field(None, description="Held-out file; by default a share of `train` is held out.")
-    modalities: dict[str, ModalityConfig] = Field({}, description="Modality name to its columns; empty for built-ins.")
+    train: str = Field(
+        description="A file (CSV, Parquet, JSONL, NPZ, MAT), a folder with a sub-folder of pictures per class, a"
+        " built-in name such as 'handwritten', or a known data set as NAME:FOLDER:SPLIT, 'mvsa:${QMF_DATA}/mvsa:train'."
+    )
+    validation: str | None = Field(None, description="Held-out data; by default a share of `train` is held out.")
+    modalities: dict[str, ModalityConfig] = Field({}, description="Modality name to what it is; empty for built-ins.")
     label: str = Field("label", description="Column or key of the label.")
     id: str | None = Field(None, description="Column of the sample id; by default the row number.")
+    on_error: Literal["raise", "absent"] = Field("raise", description="What a value means that cannot be read.")
+    workers: int | None = Field(
+        None, ge=0, description="Processes that decode files; by default one per core, up to 8."
+    )
 
 
 class ModelConfig(_Section):
@@ -123,9 +143,21 @@ def read_config(path: Path) -> dict[str, Any]:
     data = values.get("data")
     if isinstance(data, dict):
         for key in ("train", "validation"):
-            if isinstance(data.get(key), str) and "." in data[key]:
-                data[key] = str(path.parent / data[key])
+            if isinstance(data.get(key), str):
+                data[key] = _located(data[key], path)
     return values
+
+
+def _located(source: str, config: Path) -> str:
+    """Fill in variables of the environment; a file is relative to the configuration."""
+    try:
+        filled = Template(source).substitute(os.environ)
+    except KeyError as error:
+        raise ConfigError(f"{config}: the environment variable {error} in {source!r} is not set: set it.") from error
+    except ValueError as error:
+        raise ConfigError(f"{config}: {source!r}: {error}; write a plain $ as $$.") from error
+    is_file = ":" not in filled and ("." in filled or "/" in filled)
+    return str(config.parent / filled) if is_file else filled
 
 
 def apply_overrides(values: dict[str, Any], overrides: list[str]) -> dict[str, Any]:

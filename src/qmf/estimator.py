@@ -18,11 +18,21 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from qmf.assembly import build_model, in_double, run_model, tensor_batches
-from qmf.data import Samples, encode_labels, from_arrays, holdout_split, match_modalities
+from qmf.data import (
+    ModalityColumns,
+    RawSamples,
+    Samples,
+    encode_labels,
+    from_arrays,
+    holdout_split,
+    match_modalities,
+    raw_from_memory,
+)
 from qmf.errors import ConfigError, DataError
 from qmf.fusion import QualityAwareFusion
 from qmf.objective import QMFObjective
 from qmf.persistence import ModelFolderMixin
+from qmf.preparation import ModalitySpec, Preparation, Problem, encoding_progress, listed
 from qmf.ranking import Pairs
 from qmf.training import TrainingSettings, train
 from qmf.training.random_state import seeded
@@ -41,9 +51,11 @@ class QMFClassifier(ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: 
 
     - a mapping from modality to an array ``[N, D_m]``, or to a list with None where the modality is absent;
     - a data frame (pandas, polars, pyarrow) or a 2-D array, with `views` saying which columns are which modality;
-    - a data frame or 2-D array without `views`: one modality named "features".
+    - a data frame or 2-D array without `views`: one modality named "features";
+    - with `modalities`: a data frame, a Hugging Face data set or a mapping that holds paths of pictures and sounds,
+      texts, numbers, categories and vectors; or `RawSamples`, as the loaders of `qmf.datasets` give them.
 
-    A row that is all NaN, or None, says that the modality is absent for that sample.
+    A row that is all NaN, or None, an empty text, or a missing file, says that the modality is absent for that sample.
 
     Parameters
     ----------
@@ -53,6 +65,13 @@ class QMFClassifier(ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: 
         Override the preset; keys of `qmf.uncertainty.ESTIMATORS` and `qmf.weighting.WEIGHTINGS`.
     views : mapping of str to columns, optional
         For a data frame: a column name, a list of them, or a pattern such as "fou_*". For an array: indices or slice.
+    modalities : mapping of str to str or mapping, optional
+        Modality name to its type (image, text, depth, audio, numeric, categorical, vector); or to a mapping with
+        ``type`` and, if need be, ``columns``, ``encoder`` and ``options``. See `qmf.preparation.ModalitySpec`.
+    on_error : {"raise", "absent"}
+        What a file or text means that is there and cannot be read.
+    workers : int, default 0
+        Processes that decode files; 0 = this one.
     ranking_weight : float, optional
         ``lambda``, the weight of the ranking regulariser; by default the preset's.
     pairs : {"adjacent", "all"}
@@ -96,6 +115,10 @@ patience, monitor, precision
         Metrics of each epoch.
     n_iter_ : int
         Epochs trained.
+    preparation_ : Preparation or None
+        Encoders and what was learnt about tables; None where X was vectors from the start.
+    problems_ : list of Problem
+        What could not be read in training and counts as absent (``on_error="absent"``).
     train_ids_ : ndarray of str
         Ids of the samples trained on, in the order of the history.
 
@@ -120,6 +143,9 @@ patience, monitor, precision
         uncertainty: str | None = None,
         weighting: str | None = None,
         views: Mapping[str, Any] | None = None,
+        modalities: Mapping[str, Any] | None = None,
+        on_error: Literal["raise", "absent"] = "raise",
+        workers: int = 0,
         ranking_weight: float | None = None,
         pairs: Pairs = "adjacent",
         history_start_epoch: int = 0,
@@ -147,6 +173,9 @@ patience, monitor, precision
         self.uncertainty = uncertainty
         self.weighting = weighting
         self.views = views
+        self.modalities = modalities
+        self.on_error = on_error
+        self.workers = workers
         self.ranking_weight = ranking_weight
         self.pairs = pairs
         self.history_start_epoch = history_start_epoch
@@ -175,7 +204,7 @@ patience, monitor, precision
         X: Any,
         y: ArrayLike | None = None,
         *,
-        validation: tuple[Any, ArrayLike] | Samples | None = None,
+        validation: tuple[Any, ArrayLike] | Samples | RawSamples | None = None,
         run_dir: str | Path | None = None,
         resume: bool = False,
     ) -> QMFClassifier:
@@ -184,10 +213,10 @@ patience, monitor, precision
         Parameters
         ----------
         X : see the class
-            Training samples; or a `Samples` with labels.
+            Training samples; or `Samples` or `RawSamples` with labels.
         y : array [N], optional
-            Labels: integers, strings or booleans. Only left out where X is a `Samples`.
-        validation : (X, y) or Samples, optional
+            Labels: integers, strings or booleans. Only left out where X has them.
+        validation : (X, y), Samples or RawSamples, optional
             Held-out samples that choose the best epoch, instead of a share of X.
         run_dir : str or Path, optional
             Where checkpoints and ``metrics.jsonl`` go; without it, nothing is written.
@@ -208,6 +237,8 @@ patience, monitor, precision
         RunError
             If training fails.
         """
+        self.problems_: list[Problem] = []
+        self.preparation_: Preparation | None = None
         samples = self._samples(X, y, fitting=True)
         labels = self._labels(samples)
         seed = self._seed()
@@ -316,7 +347,12 @@ patience, monitor, precision
         return [(str(self.train_ids_[i]), loss) for i, loss in pairs]
 
     def restore(
-        self, weights: dict[str, torch.Tensor], classes: NDArray[Any], widths: dict[str, int], fitted: dict[str, Any]
+        self,
+        weights: dict[str, torch.Tensor],
+        classes: NDArray[Any],
+        widths: dict[str, int],
+        fitted: dict[str, Any],
+        preparation: Preparation | None,
     ) -> None:
         """Become the fitted classifier that a model folder describes.
 
@@ -330,6 +366,8 @@ patience, monitor, precision
             Modalities in order, with their number of features.
         fitted : dict
             Other fitted attributes by name.
+        preparation : Preparation or None
+            Encoders, where the model was trained on raw samples.
 
         Raises
         ------
@@ -341,15 +379,22 @@ patience, monitor, precision
         self.model_.load_state_dict(weights)
         self.model_.eval()
         self._predictor = in_double(self.model_)
-        self.history_ = None
+        self.history_, self.preparation_, self.problems_ = None, preparation, []
         for name, value in fitted.items():
             setattr(self, name, value)
 
     def _samples(self, X: Any, y: ArrayLike | None, *, fitting: bool) -> Samples:
         if isinstance(X, Samples):
             return X if y is None else X.with_labels(y)
+        if isinstance(X, RawSamples):
+            return self._prepared(X, fitting=fitting)
         if fitting and y is None:
             raise DataError("QMFClassifier requires y to be passed, but the target y is None.")
+        if self.modalities is not None:
+            places = {name: ModalityColumns(spec.columns, type=spec.type) for name, spec in self._specs().items()}
+            if not fitting and isinstance(X, Mapping):
+                places = {name: place for name, place in places.items() if name in X}
+            return self._prepared(raw_from_memory(X, y, places), fitting=fitting)
         if isinstance(X, Mapping):
             return from_arrays(X if fitting else _without_all_none(X), y)
         if self.views is not None:
@@ -357,6 +402,27 @@ patience, monitor, precision
         options: dict[str, Any] = {"reset": fitting, "ensure_all_finite": False, "dtype": np.float64}
         checked = validate_data(self, X, **options) if y is None else validate_data(self, X, y, **options)
         return from_arrays(checked) if y is None else from_arrays(checked[0], checked[1])
+
+    def _specs(self) -> dict[str, ModalitySpec]:
+        return {name: ModalitySpec.parse(name, given) for name, given in (self.modalities or {}).items()}
+
+    def _prepared(self, raw: RawSamples, *, fitting: bool) -> Samples:
+        """Encode raw samples; what cannot be read is kept in `problems_` while fitting, warned of otherwise."""
+        if fitting and self.preparation_ is None:
+            self.preparation_ = Preparation.fit(raw, self._specs())
+        if self.preparation_ is None:
+            raise DataError(f"{raw.source}: this model was trained on vectors; raw samples need its encoders.")
+        with encoding_progress(shown=self.verbose) as progress:
+            samples, problems = self.preparation_(raw, on_error=self.on_error, workers=self.workers, progress=progress)
+        if fitting:
+            self.problems_ += problems
+        elif problems:
+            warnings.warn(
+                f"{raw.source}: {len(problems)} values cannot be read and count as absent:\n{listed(problems)}",
+                UserWarning,
+                stacklevel=4,
+            )
+        return samples
 
     def _labels(self, samples: Samples) -> NDArray[Any]:
         if samples.labels is None:
@@ -370,7 +436,7 @@ patience, monitor, precision
         """Give training and validation samples, labels as positions in `classes_`."""
         coded = replace(samples, labels=target)
         if validation is not None:
-            given = validation if isinstance(validation, Samples) else self._samples(*validation, fitting=False)
+            given = self._validation_samples(validation)
             given = match_modalities(given, self.widths_)
             return coded, replace(given, labels=encode_labels(given, self.classes_))
         if not 0 <= self.validation_fraction < 1:
@@ -384,6 +450,11 @@ patience, monitor, precision
                 stacklevel=3,
             )
         return (coded.take(kept), coded.take(held)) if len(held) else (coded, None)
+
+    def _validation_samples(self, validation: Any) -> Samples:
+        if isinstance(validation, RawSamples):
+            return self._prepared(validation, fitting=True)
+        return validation if isinstance(validation, Samples) else self._samples(*validation, fitting=False)
 
     def _build_model(self) -> QualityAwareFusion:
         return build_model(

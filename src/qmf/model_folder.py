@@ -6,6 +6,7 @@
 ``preprocess.json``  each modality: its type, width and the columns of a file it is read from
 ``labels.json``      class labels and their type
 ``manifest.json``    format, versions, and the sha256 of each file above; written last
+``encoders/``        files of frozen encoders, a folder per modality, where the model has some
 ``training/``        metrics of the run and, after ``qmf fit``, its hardest samples; not needed to predict
 ===================  ==================================================================================
 """
@@ -17,6 +18,7 @@ import json
 import platform
 import secrets
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = [
+    "ENCODERS_FOLDER",
     "FORMAT_VERSION",
     "ModelContents",
     "check_replaceable",
@@ -38,6 +41,7 @@ __all__ = [
 ]
 
 FORMAT_VERSION = 1
+ENCODERS_FOLDER = "encoders"
 _FORMAT = "qmf-model"
 _JSON = ("config", "preprocess", "labels")
 _FILES = ("model.safetensors", *(f"{name}.json" for name in _JSON))
@@ -62,7 +66,14 @@ class ModelContents:
     labels: dict[str, Any]
 
 
-def write_model(contents: ModelContents, path: Path, *, overwrite: bool = False, run_dir: Path | None = None) -> None:
+def write_model(
+    contents: ModelContents,
+    path: Path,
+    *,
+    overwrite: bool = False,
+    run_dir: Path | None = None,
+    save_encoders: Callable[[Path], None] | None = None,
+) -> None:
     """Write a model folder, which appears whole or not at all.
 
     Parameters
@@ -75,6 +86,8 @@ def write_model(contents: ModelContents, path: Path, *, overwrite: bool = False,
         Replace an older model folder at `path`. Anything else that stands there is never replaced.
     run_dir : pathlib.Path, optional
         Folder of the training run; moved into the model folder as ``training/``.
+    save_encoders : callable, optional
+        Writes the files of frozen encoders into the folder it is given.
 
     Raises
     ------
@@ -91,6 +104,8 @@ def write_model(contents: ModelContents, path: Path, *, overwrite: bool = False,
         save_file(contents.weights, staging / "model.safetensors")
         for name in _JSON:
             _write_json(staging / f"{name}.json", getattr(contents, name))
+        if save_encoders is not None:
+            save_encoders(staging / ENCODERS_FOLDER)
         _write_json(staging / "manifest.json", _manifest(staging))
         if run_dir is not None:
             run_dir.rename(staging / "training")
@@ -164,7 +179,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
             f"{path} has format {manifest['format_version']}, written by qmf {manifest['versions'].get('qmf')}; this"
             f" version reads up to {FORMAT_VERSION}: upgrade qmf."
         )
-    for name in _FILES:
+    for name in dict.fromkeys([*_FILES, *manifest["files"]]):
         if not (path / name).is_file():
             raise ModelFolderError(f"{path} is incomplete: {name} is missing; copy the whole folder again.")
         if _sha256(path / name) != manifest["files"].get(name):
@@ -173,11 +188,13 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _manifest(folder: Path) -> dict[str, Any]:
+    encoders = sorted(file for file in (folder / ENCODERS_FOLDER).rglob("*") if file.is_file())
+    names = [*_FILES, *(file.relative_to(folder).as_posix() for file in encoders)]
     return {
         "format": _FORMAT,
         "format_version": FORMAT_VERSION,
         "versions": package_versions(),
-        "files": {name: _sha256(folder / name) for name in _FILES},
+        "files": {name: _sha256(folder / name) for name in names},
     }
 
 

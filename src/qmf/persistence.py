@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qmf.errors import ModelFolderError
-from qmf.model_folder import ModelContents, read_model, write_model
+from qmf.model_folder import ENCODERS_FOLDER, ModelContents, read_model, write_model
+from qmf.preparation import ModalitySpec, Preparation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,13 +31,19 @@ class ModelFolderMixin:
         classes_: NDArray[Any]
         widths_: dict[str, int]
         n_features_in_: int
+        preparation_: Preparation | None
 
         def get_params(self, deep: bool = True) -> dict[str, Any]:
             """Give the parameters."""
             ...
 
         def restore(
-            self, weights: dict[str, Tensor], classes: NDArray[Any], widths: dict[str, int], fitted: dict[str, Any]
+            self,
+            weights: dict[str, Tensor],
+            classes: NDArray[Any],
+            widths: dict[str, int],
+            fitted: dict[str, Any],
+            preparation: Preparation | None,
         ) -> None:
             """Become the classifier that the folder describes."""
             ...
@@ -73,17 +80,31 @@ class ModelFolderMixin:
 
         check_is_fitted(self, "model_")
         fitted = {name: _plain(getattr(self, name)) for name in _FITTED if hasattr(self, name)}
-        modalities = {name: {"type": "vector", "width": width} for name, width in self.widths_.items()}
+        prepared = {} if self.preparation_ is None else self.preparation_.document()
+        modalities = {
+            name: {"type": prepared[name]["spec"]["type"] if prepared else "vector", "width": width}
+            for name, width in self.widths_.items()
+        }
         contents = ModelContents(
             weights=self.model_.state_dict(),
             config={"classifier": type(self).__name__, "parameters": self._plain_parameters(), "fitted": fitted},
-            preprocess={"modalities": modalities, "schema": None if schema is None else asdict(schema)},
+            preprocess={
+                "modalities": modalities,
+                "schema": None if schema is None else asdict(schema),
+                "preparation": prepared or None,
+            },
             labels={
                 "dtype": "str" if self.classes_.dtype.kind in "UO" else str(self.classes_.dtype),
                 "classes": self.classes_.tolist(),
             },
         )
-        write_model(contents, Path(path), overwrite=overwrite, run_dir=None if run_dir is None else Path(run_dir))
+        write_model(
+            contents,
+            Path(path),
+            overwrite=overwrite,
+            run_dir=None if run_dir is None else Path(run_dir),
+            save_encoders=None if self.preparation_ is None else self.preparation_.save_encoders,
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -113,7 +134,9 @@ class ModelFolderMixin:
                 name: np.array(value, dtype=object) if isinstance(value, list) else value
                 for name, value in contents.config["fitted"].items()
             }
-            classifier.restore(contents.weights, classes, widths, fitted)
+            document = contents.preprocess.get("preparation")
+            preparation = None if document is None else Preparation.load(document, Path(path) / ENCODERS_FOLDER)
+            classifier.restore(contents.weights, classes, widths, fitted, preparation)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFolderError(f"{path} does not fit together ({error}): train the model again.") from error
         return classifier
@@ -128,6 +151,10 @@ class ModelFolderMixin:
             parameters["views"] = {
                 name: list(columns[view]) if isinstance(view, slice) else _plain(view)
                 for name, view in parameters["views"].items()
+            }
+        if parameters["modalities"] is not None:
+            parameters["modalities"] = {
+                name: asdict(ModalitySpec.parse(name, given)) for name, given in parameters["modalities"].items()
             }
         if parameters["class_weight"] is not None and not isinstance(parameters["class_weight"], str):
             # Pairs, since a JSON object has only strings for keys and labels may be numbers.
@@ -160,7 +187,7 @@ def load_schema(path: Path) -> DataSchema | None:
     if schema is None:
         return None
     modalities = {
-        name: ModalityColumns(tuple(entry["columns"]), transpose=entry["transpose"])
+        name: ModalityColumns(tuple(entry["columns"]), entry["transpose"], entry.get("type", "vector"))
         for name, entry in schema["modalities"].items()
     }
     return DataSchema(modalities, schema["label"], schema["id"])

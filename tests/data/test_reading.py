@@ -178,7 +178,7 @@ BAD_TABLES: list[Any] = [
     ("t.csv", "y,a_1,b\n", "has no rows; expected samples"),
     ("t.csv", "", "is empty (0 bytes)"),
     ("t.csv", "\n\n", "cannot be read as CSV"),
-    ("t.csv", b"y,a_1,b\n\xe9,1,2\n", "cannot be read as CSV"),
+    ("t.csv", b"y,a_1,b\n\xe9,1,2\n", "holds bytes that are not UTF-8"),
     ("t.csv", 'y,a_1,b\n"c,1,2\nd,1,2\n', "line 2: 1 cells, but the header names 3 columns"),
     ("t.parquet", {"y": ["c"], "a_1": [1], "a_2": [None], "b": [1]}, "row 0 (counted from 0), modality 'a'"),
     ("t.parquet", {"y": ["c"], "a_1": [1], "b": ["1"]}, "column 'b' holds '1' (String) where a number belongs"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -52,10 +54,20 @@ def fit(
     _finish_run(classifier, run_dir, config)
     classifier.save(output, overwrite=overwrite, schema=data_schema, run_dir=run_dir)
     best = min(classifier.training_rows_, key=lambda row: row.get("validation/objective", -row["epoch"]))
+    if classifier.problems_:
+        say(f"{len(classifier.problems_)} values could not be read and count as absent: training/unreadable.jsonl")
     say(f"wrote {output} after {classifier.n_iter_} epochs")
     if as_json:
         summary = {key: value for key, value in best.items() if key != "seconds"}
-        print_json({"model_dir": str(output), "epochs": classifier.n_iter_, "best_epoch": summary})
+        unreadable = len(classifier.problems_)
+        print_json(
+            {
+                "model_dir": str(output),
+                "epochs": classifier.n_iter_,
+                "unreadable": unreadable,
+                "best_epoch": summary,
+            }
+        )
 
 
 def schema() -> None:
@@ -82,7 +94,7 @@ def _data_schema(config: Config) -> DataSchema | None:
     if not config.data.modalities:
         return None
     modalities = {
-        name: ModalityColumns(tuple(entry.columns), transpose=entry.transpose)
+        name: ModalityColumns(tuple(entry.columns) or (name,), entry.transpose, entry.type)
         for name, entry in config.data.modalities.items()
     }
     return DataSchema(modalities, config.data.label, config.data.id)
@@ -92,6 +104,13 @@ def _classifier(config: Config, *, verbose: bool) -> QMFClassifier:
     from qmf.estimator import QMFClassifier
 
     parameters = config.model.model_dump() | config.loss.model_dump() | config.training.model_dump()
+    data, cores = config.data, os.cpu_count() or 1
+    parameters["on_error"] = data.on_error
+    parameters["workers"] = min(cores, 8) if data.workers is None else data.workers
+    if any(entry.type != "vector" for entry in data.modalities.values()):
+        parameters["modalities"] = {
+            name: entry.model_dump(exclude={"transpose"}) for name, entry in data.modalities.items()
+        }
     return QMFClassifier(**parameters, random_state=config.seed, verbose=verbose)
 
 
@@ -108,6 +127,9 @@ def _finish_run(classifier: QMFClassifier, run_dir: Path, config: Config) -> Non
     from qmf.files import atomic_write_text
 
     atomic_write_text(run_dir / "config.json", config.model_dump_json(indent=1) + "\n")
+    if classifier.problems_:
+        lines = [json.dumps(asdict(problem)) for problem in classifier.problems_]
+        atomic_write_text(run_dir / "unreadable.jsonl", "\n".join(lines) + "\n")
     if classifier.history_ is not None:
         rows = [
             json.dumps({"modality": name, "id": sample, "mean_loss": round(loss, 6)})

@@ -11,7 +11,7 @@ from qmf.cli.output import print_json, print_table, say
 from qmf.errors import ConfigError
 
 if TYPE_CHECKING:
-    from qmf.data import Samples
+    from qmf.data import RawSamples, Samples
     from qmf.estimator import QMFClassifier
     from qmf.types import Prediction
 
@@ -65,7 +65,9 @@ def predict(
         print_json({"output": str(output), "rows": len(prediction), "weights_mean": weights})
 
 
-def _read(classifier: QMFClassifier, model_dir: Path, data: str, absent: list[str], *, require_label: bool) -> Samples:
+def _read(
+    classifier: QMFClassifier, model_dir: Path, data: str, absent: list[str], *, require_label: bool
+) -> Samples | RawSamples:
     from dataclasses import replace
 
     from qmf.cli.sources import read_source

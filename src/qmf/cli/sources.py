@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from qmf.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from qmf.data import DataSchema, Samples
+    from qmf.data import DataSchema, RawSamples, Samples
 
 __all__ = ["BUILT_IN", "is_built_in", "read_source"]
 
@@ -28,13 +28,14 @@ def read_source(
     part: Literal["train", "test"],
     seed: int,
     require_label: bool,
-) -> Samples:
+) -> Samples | RawSamples:
     """Read DATA.
 
     Parameters
     ----------
     source : str
-        A file, or a built-in name; ``name:train``, ``name:test`` or ``name:all`` says which part of it.
+        A file or folder; or a built-in name, where ``name:train``, ``name:test`` or ``name:all`` says which part of
+        it; or ``NAME:FOLDER:SPLIT`` for a known data set, see `qmf.datasets.DATASETS`.
     schema : DataSchema or None
         Which columns of a file are which modality.
     part : {"train", "test"}
@@ -46,8 +47,8 @@ def read_source(
 
     Returns
     -------
-    Samples
-        The samples.
+    Samples or RawSamples
+        The samples; raw where the schema has other types than vectors, and for known data sets.
 
     Raises
     ------
@@ -63,13 +64,25 @@ def read_source(
         if said and said not in _PARTS:
             raise ConfigError(f"{source}: expected {name}, {name}:train, {name}:test or {name}:all.")
         return load_handwritten(_PARTS[said or part], seed=seed)
-    from qmf.data import read_samples
+    if source.count(":") == 2 and not Path(source).exists():
+        return _known_data_set(*source.split(":"))
+    from qmf.data import read_raw, read_samples
 
     if not Path(source).exists():
         raise DataError(f"{source} does not exist: expected a file, or a built-in data set ({', '.join(BUILT_IN)}).")
     if schema is None:
         raise ConfigError(
-            f"{source}: which columns are which modality? Say it in a configuration (data.modalities), or with"
-            " --set 'data.modalities={NAME: {columns: [COLUMN, ...]}}' --set data.label=COLUMN."
+            f"{source}: which columns are which modality? `qmf init {source}` writes a proposal; or say it in a"
+            " configuration (data.modalities), or with --set 'data.modalities={NAME: {columns: [COLUMN, ...]}}' --set"
+            " data.label=COLUMN."
         )
-    return read_samples(source, schema, require_label=require_label)
+    read = read_samples if all(place.type == "vector" for place in schema.modalities.values()) else read_raw
+    return read(source, schema, require_label=require_label)
+
+
+def _known_data_set(name: str, folder: str, split: str) -> RawSamples:
+    from qmf.datasets import DATASETS
+
+    if name not in DATASETS:
+        raise ConfigError(f"{name}:{folder}:{split}: no data set {name!r}; known: {', '.join(DATASETS)}.")
+    return DATASETS[name](folder, split)

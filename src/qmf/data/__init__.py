@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from qmf.data.matching import encode_labels, holdout_split, match_modalities
-from qmf.data.reading import read_samples
+from qmf.data.memory import raw_from_memory, read_image_folder
+from qmf.data.raw import FILE_TYPES, TYPES, RawModality, RawSamples, Unreadable
+from qmf.data.reading import read_raw, read_samples
 from qmf.data.samples import Samples, from_arrays
 from qmf.data.schema import DataSchema, ModalityColumns
 
 __all__ = [
+    "FILE_TYPES",
+    "TYPES",
     "DataSchema",
     "ModalityColumns",
+    "RawModality",
+    "RawSamples",
     "Samples",
+    "Unreadable",
     "encode_labels",
     "from_arrays",
     "holdout_split",
     "match_modalities",
+    "raw_from_memory",
+    "read_image_folder",
+    "read_raw",
     "read_samples",
 ]

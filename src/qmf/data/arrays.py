@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qmf.data.labels import checked_ids
+from qmf.data.labels import checked_ids, checked_labels
 from qmf.data.origin import Origin, nearest_name
-from qmf.data.samples import Samples, assemble
+from qmf.data.raw import RawModality, RawSamples
 from qmf.data.schema import DataSchema
 from qmf.data.vectors import as_matrix
 from qmf.errors import ConfigError, DataError
@@ -24,7 +24,7 @@ __all__ = ["read_arrays"]
 _DAMAGED = (OSError, ValueError, TypeError, KeyError, IndexError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-def read_arrays(path: Path, schema: DataSchema, *, require_label: bool) -> Samples:
+def read_arrays(path: Path, schema: DataSchema, *, require_label: bool) -> RawSamples:
     """Read samples from an NPZ or MAT file.
 
     Parameters
@@ -38,21 +38,25 @@ def read_arrays(path: Path, schema: DataSchema, *, require_label: bool) -> Sampl
 
     Returns
     -------
-    Samples
-        One per row of the arrays; per column of those that are to be transposed.
+    RawSamples
+        One per row of the arrays; per column of those that are to be transposed. All of type vector or numeric.
 
     Raises
     ------
     DataError
         As `read_samples`.
     ConfigError
-        If a modality names more or less than one key.
+        If a modality names more or less than one key, or is neither vector nor numeric.
     """
     for name, place in schema.modalities.items():
         if len(place.columns) != 1:
             raise ConfigError(
                 f"{path}: modality {name!r} names {len(place.columns)} columns; in {path.suffix} files it is exactly"
                 " one key of an array."
+            )
+        if place.type not in ("vector", "numeric"):
+            raise ConfigError(
+                f"{path}: modality {name!r} is of type {place.type}; {path.suffix} files hold vectors and numeric only."
             )
     if path.suffix.lower() == ".mat":
         return _samples(_mat_content(path), path, schema, require_label=require_label)
@@ -62,7 +66,7 @@ def read_arrays(path: Path, schema: DataSchema, *, require_label: bool) -> Sampl
         return _samples(arrays, path, schema, require_label=require_label)
 
 
-def _samples(arrays: Mapping[str, Any], path: Path, schema: DataSchema, *, require_label: bool) -> Samples:
+def _samples(arrays: Mapping[str, Any], path: Path, schema: DataSchema, *, require_label: bool) -> RawSamples:
     origin = Origin(str(path), "row {} (counted from 0)".format)
     if schema.id is not None:
         ids = checked_ids(_vector(arrays, schema.id, "the sample id", origin), origin, f"id {schema.id!r}")
@@ -71,7 +75,9 @@ def _samples(arrays: Mapping[str, Any], path: Path, schema: DataSchema, *, requi
     labels = None if label is None else _vector(arrays, label, "the label", origin)
     matrices = {name: _matrix(arrays, schema, name, origin) for name in schema.modalities}
     _require_equal_lengths(matrices, schema, label, labels, origin)
-    return assemble({name: (x, None) for name, x in matrices.items()}, labels, origin, label_name=f"label {label!r}")
+    modalities = {name: RawModality(schema.modalities[name].type, x.astype(np.float64)) for name, x in matrices.items()}
+    checked = None if labels is None else checked_labels(labels, origin, f"label {label!r}")
+    return RawSamples(modalities, checked, origin)
 
 
 def _mat_content(path: Path) -> dict[str, Any]:

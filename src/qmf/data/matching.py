@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from qmf.data.raw import RawSamples
 from qmf.data.samples import Samples
 from qmf.errors import DataError
 from qmf.randomness import keyed_generator
@@ -55,12 +56,12 @@ def match_modalities(samples: Samples, widths: Mapping[str, int]) -> Samples:
     return Samples(features, present, samples.ids, samples.labels, samples.source)
 
 
-def encode_labels(samples: Samples, classes: NDArray[Any]) -> NDArray[np.int64]:
+def encode_labels(samples: Samples | RawSamples, classes: NDArray[Any]) -> NDArray[np.int64]:
     """Give labels as positions in `classes`.
 
     Parameters
     ----------
-    samples : Samples
+    samples : Samples or RawSamples
         Labelled samples.
     classes : ndarray [K]
         Class labels of training.

@@ -5,13 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from qmf.data.arrays import read_arrays
+from qmf.data.memory import read_image_folder
 from qmf.data.origin import nearest_name
-from qmf.data.samples import Samples
+from qmf.data.raw import RawSamples
+from qmf.data.samples import Samples, assemble
 from qmf.data.schema import DataSchema
 from qmf.data.tables import read_table
 from qmf.errors import ConfigError, DataError
 
-__all__ = ["read_samples"]
+__all__ = ["read_raw", "read_samples"]
 
 _READERS = {
     ".csv": read_table,
@@ -56,9 +58,45 @@ def read_samples(source: str | Path, schema: DataSchema, *, require_label: bool)
     -----
     No code in a file is ever run: pickled objects are refused.
     """
+    raw = read_raw(source, schema, require_label=require_label)
+    for name, modality in raw.modalities.items():
+        if modality.type != "vector":
+            raise ConfigError(f"{source}: modality {name!r} is of type {modality.type}; expected vectors here.")
+    matrices = {name: (modality.values, modality.columns or None) for name, modality in raw.modalities.items()}
+    return assemble(matrices, raw.labels, raw.origin, label_name=f"label {schema.label!r}")
+
+
+def read_raw(source: str | Path, schema: DataSchema, *, require_label: bool) -> RawSamples:
+    """Read samples of any type from a CSV, JSONL, Parquet, NPZ or MAT file; no picture or sound is opened yet.
+
+    Parameters
+    ----------
+    source : str or Path
+        The file. Its ending says its format. Paths in it are relative to its folder.
+    schema : DataSchema
+        What stands where in it, and of which type.
+    require_label : bool
+        If False, a file without labels is fine: its label column may be absent or empty throughout.
+
+    Returns
+    -------
+    RawSamples
+        Of the N rows of the file, in its order. A cell that is empty, NaN, white space, or names a file that does not
+        exist, declares the modality absent.
+
+    Raises
+    ------
+    DataError, ConfigError
+        As `read_samples`.
+    """
     path = Path(source)
     if path.is_dir():
-        raise DataError(f"{path} is a folder; expected a file ({', '.join(_READERS)}).")
+        if [place.type for place in schema.modalities.values()] == ["image"]:
+            return read_image_folder(path, modality=next(iter(schema.modalities)))
+        raise DataError(
+            f"{path} is a folder; expected a file ({', '.join(_READERS)}), or one modality of type image for a folder"
+            " with a sub-folder of pictures per class."
+        )
     if not path.exists():
         raise DataError(f"{path} does not exist; expected a file ({', '.join(_READERS)}).")
     reader = _READERS.get(path.suffix.lower())

@@ -19,10 +19,13 @@ class ModalityColumns:
         item of the MAT cell array ``X``.
     transpose : bool, default False
         True for an array held as features x samples (NPZ and MAT only).
+    type : str, default "vector"
+        What the cells are: one of `qmf.data.TYPES`. Files (image, depth, audio) and texts stand in one column.
     """
 
     columns: tuple[str, ...]
     transpose: bool = False
+    type: str = "vector"
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from qmf.data.cells import UNREADABLE_MARK, decoded, raw_modality
 from qmf.data.columns import require_column, select_columns
-from qmf.data.frames import frame_matrix
-from qmf.data.labels import checked_ids
+from qmf.data.labels import checked_ids, checked_labels, require_length
 from qmf.data.origin import Origin
-from qmf.data.samples import Samples, assemble
+from qmf.data.raw import RawModality, RawSamples
 from qmf.data.schema import DataSchema
 from qmf.data.text_files import (
     csv_line_of_row,
@@ -23,7 +23,6 @@ from qmf.data.text_files import (
     refuse_odd_csv_header,
     refuse_ragged_csv,
 )
-from qmf.data.views import Matrix
 from qmf.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ _INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
 _T = TypeVar("_T")
 
 
-def read_table(path: Path, schema: DataSchema, *, require_label: bool) -> Samples:
+def read_table(path: Path, schema: DataSchema, *, require_label: bool) -> RawSamples:
     """Read samples from a CSV, Parquet or JSONL file.
 
     Parameters
@@ -51,7 +50,7 @@ def read_table(path: Path, schema: DataSchema, *, require_label: bool) -> Sample
 
     Returns
     -------
-    Samples
+    RawSamples
         One per row.
 
     Raises
@@ -74,7 +73,12 @@ def read_table(path: Path, schema: DataSchema, *, require_label: bool) -> Sample
         raise DataError(f"{path} has no rows; expected samples.")
     origin = _origin(path, frame, schema.id)
     labels = None if label is None else _labels(frame[label], path, require_label=require_label)
-    return assemble(_matrices(frame, columns, path, origin), labels, origin, label_name=f"label {label!r}")
+    _refuse_undecodable(frame, [name for name in (label, schema.id) if name is not None], origin)
+    modalities = _modalities(frame, columns, schema, path, origin)
+    checked = None if labels is None else checked_labels(labels, origin, f"label {label!r}")
+    if checked is not None:
+        require_length(len(frame), checked, f"labels ({label})", origin)
+    return RawSamples(modalities, checked, origin)
 
 
 def _open(path: Path) -> tuple[list[str], Callable[[list[str]], pl.DataFrame]]:
@@ -83,14 +87,15 @@ def _open(path: Path) -> tuple[list[str], Callable[[list[str]], pl.DataFrame]]:
 
     if _is(path, ".csv"):
         refuse_odd_csv_header(path)
-        names = pl.read_csv(path, infer_schema=False, n_rows=0, glob=False).columns
+        content = decoded(path)
+        names = pl.read_csv(content, infer_schema=False, n_rows=0, glob=False).columns
         return names, lambda wanted: _read_csv(path, wanted, names[-1])
     if _is(path, ".parquet"):
         with path.open("rb") as file:
             names = list(pl.read_parquet_schema(file))
         return names, lambda wanted: pl.read_parquet(path, columns=wanted, glob=False, hive_partitioning=False)
-    with path.open("rb") as file:
-        frame = pl.read_ndjson(file, infer_schema_length=None)
+    content = decoded(path)
+    frame = pl.read_ndjson(content, infer_schema_length=None)
     return frame.columns, frame.select
 
 
@@ -101,7 +106,7 @@ def _read_csv(path: Path, wanted: list[str], last: str) -> pl.DataFrame:
     # Polars fills a row that ends early with nulls: its last cell is always among them.
     columns = list(dict.fromkeys([*wanted, last]))
     try:
-        frame = pl.read_csv(path, infer_schema=False, columns=columns, glob=False)
+        frame = pl.read_csv(decoded(path), infer_schema=False, columns=columns, glob=False)
     except pl.exceptions.ComputeError:
         refuse_ragged_csv(path)
         raise
@@ -158,17 +163,36 @@ def _origin(path: Path, frame: pl.DataFrame, id_column: str | None) -> Origin:
     return Origin(origin.source, locate, origin.remedy, ids)
 
 
-def _matrices(frame: pl.DataFrame, columns: Mapping[str, list[str]], path: Path, origin: Origin) -> dict[str, Matrix]:
+def _modalities(
+    frame: pl.DataFrame, columns: Mapping[str, list[str]], schema: DataSchema, path: Path, origin: Origin
+) -> dict[str, RawModality]:
     import narwhals as nw
     import polars as pl
 
+    types = {name: place.type for name, place in schema.modalities.items()}
+    numbers = {name: chosen for name, chosen in columns.items() if types[name] in ("vector", "numeric")}
     if _is(path, ".csv"):
-        numbers = {column: _parsed(frame[column], modality, origin) for modality, c in columns.items() for column in c}
-        frame = pl.DataFrame(numbers)
+        parsed = [_parsed(frame[column], modality, origin) for modality, chosen in numbers.items() for column in chosen]
+        frame = frame.with_columns(pl.Series(column.name, column) for column in parsed)
     elif _is(path, ".jsonl"):
-        refuse_jsonl_text(path, {m: [c for c in chosen if _is_text(frame[c])] for m, chosen in columns.items()}, origin)
+        refuse_jsonl_text(path, {m: [c for c in chosen if _is_text(frame[c])] for m, chosen in numbers.items()}, origin)
     wrapped = nw.from_native(frame, eager_only=True)
-    return {modality: frame_matrix(wrapped, chosen, modality, origin) for modality, chosen in columns.items()}
+    return {
+        name: raw_modality(wrapped, chosen, types[name], name, path.parent, origin) for name, chosen in columns.items()
+    }
+
+
+def _refuse_undecodable(frame: pl.DataFrame, columns: list[str], origin: Origin) -> None:
+    import polars as pl
+
+    for column in columns:
+        if frame[column].dtype == pl.String:
+            rows = np.flatnonzero(frame[column].str.contains(UNREADABLE_MARK, literal=True).fill_null(False).to_numpy())
+            if len(rows):
+                raise DataError(
+                    f"{origin.place(int(rows[0]), None)}: column {column!r} holds bytes that are not UTF-8. Save the"
+                    " file as UTF-8."
+                )
 
 
 def _parsed(cells: pl.Series, modality: str, origin: Origin) -> pl.Series:

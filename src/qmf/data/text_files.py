@@ -179,7 +179,7 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def _csv_records(path: Path) -> Iterator[tuple[int, list[str]]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
+    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         reader = csv.reader(file)
         line = 1
         try:

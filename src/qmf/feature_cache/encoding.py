@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from qmf.data import Unreadable
 from qmf.encoders.frozen import FrozenEncoder
 from qmf.errors import DataError
 from qmf.feature_cache.content import content_key
 from qmf.feature_cache.housekeeping import mark_used, remove_oldest
 from qmf.feature_cache.location import cache_limit, encoder_folder, feature_folder
+from qmf.feature_cache.reading import reading
 from qmf.feature_cache.shards import Shard, read_features, read_header, shard_paths, warn_of_shard, write_shard
 
 __all__ = ["SHARD_ROWS", "encode_cached"]
@@ -32,6 +33,8 @@ def encode_cached(
     folder: Path | None = None,
     limit: int | None = None,
     progress: Callable[[int, int], None] | None = None,
+    workers: int = 0,
+    problems: dict[int, str] | None = None,
 ) -> NDArray[np.float32]:
     """Give the features of `values`, encoding only content that the cache does not have.
 
@@ -51,6 +54,12 @@ def encode_cached(
         10 GB; 0 keeps nothing.
     progress : callable, optional
         Called with (done, total) distinct values after the look-up and after every 256 encoded values.
+    workers : int, default 0
+        Processes that read values (``encoder.reader``) ahead of the encoder; 0 reads in this one. Needs the usual
+        ``if __name__ == "__main__":`` in a script.
+    problems : dict, optional
+        Where given, a value that cannot be read is no error: its position and the reason are put here, and its row
+        is NaN.
 
     Returns
     -------
@@ -73,21 +82,57 @@ def encode_cached(
     room, root = cache_limit(limit), feature_folder(folder)
     own = encoder_folder(root, encoder)
     result = np.full((len(values), encoder.out_features), np.nan, dtype=np.float32)
-    missing = _positions(encoder.kind, values)
+    found: dict[int, str] = {}
+    missing = _positions(encoder.kind, values, found)
     total = len(missing)
     small = _look_up(encoder, own, missing, result)
-    _report(progress, total - len(missing), total)
+    done = total - len(missing)
+    _report(progress, done, total)
     keep = room > 0
-    while missing:
-        block = {key: missing.pop(key) for key in list(islice(missing, SHARD_ROWS))}
-        features = _encode(encoder, [(rows[0], values[rows[0]]) for rows in block.values()])
+    for block, features in _encoded(encoder, values, missing, workers if missing else 0, found):
         for rows, row in zip(block.values(), features, strict=True):
             result[rows] = row
-        keep = keep and _store(root, room, partial(write_shard, own, encoder, list(block), features))
-        _report(progress, total - len(missing), total)
-        if not missing and keep and len(small) >= _MERGE_FROM:
-            _store(root, room, partial(_merge, own, encoder, small))
+        keep = keep and bool(block) and _store(root, room, partial(write_shard, own, encoder, list(block), features))
+        done = min(done + SHARD_ROWS, total)
+        _report(progress, done, total)
+    if missing and keep and len(small) >= _MERGE_FROM:
+        _store(root, room, partial(_merge, own, encoder, small))
+    if problems is not None:
+        problems.update(found)
+    elif found:
+        position = min(found)
+        raise DataError(f"Value {position}: {found[position]}")
     return result
+
+
+Block = dict[bytes, list[int]]
+
+
+def _encoded(
+    encoder: FrozenEncoder, values: Sequence[Any], missing: Block, workers: int, problems: dict[int, str]
+) -> Iterator[tuple[Block, NDArray[np.float32]]]:
+    """Encode what the cache does not have, block by block; the next block is read meanwhile."""
+    items = list(missing.items())
+    blocks = [dict(items[start : start + SHARD_ROWS]) for start in range(0, len(items), SHARD_ROWS)]
+    reader = getattr(encoder, "reader", None)
+    forward = encoder.encode if reader is None else encoder.forward  # type: ignore[attr-defined]
+    with reading(reader or _as_it_is, workers if reader is not None else 0) as read:
+        ahead = None
+        for number, block in enumerate(blocks):
+            first = [values[rows[0]] for rows in block.values()]
+            arriving = ahead or read(first)
+            following = blocks[number + 1] if number + 1 < len(blocks) else {}
+            ahead = read([values[rows[0]] for rows in following.values()]) if following else None
+            pairs = list(zip(block.items(), arriving, strict=True))
+            for (_, rows), prepared in pairs:
+                if isinstance(prepared, Unreadable):
+                    problems |= dict.fromkeys(rows, prepared.reason)
+            good = [(key, rows, prepared) for (key, rows), prepared in pairs if not isinstance(prepared, Unreadable)]
+            yield {key: rows for key, rows, _ in good}, _encode(encoder, forward, [(r[0], p) for _, r, p in good])
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _report(progress: Callable[[int, int], None] | None, done: int, total: int) -> None:
@@ -95,16 +140,17 @@ def _report(progress: Callable[[int, int], None] | None, done: int, total: int) 
         progress(done, total)
 
 
-def _positions(kind: str, values: Sequence[Any]) -> dict[bytes, list[int]]:
-    """Where each distinct content occurs, in order of first occurrence."""
+def _positions(kind: str, values: Sequence[Any], problems: dict[int, str]) -> Block:
+    """Where each distinct content occurs, in order of first occurrence; what has none is noted in `problems`."""
     positions: dict[bytes, list[int]] = {}
     for position, value in enumerate(values):
-        if value is not None:
+        if isinstance(value, Unreadable):
+            problems[position] = value.reason
+        elif value is not None:
             try:
-                key = content_key(value, kind)
+                positions.setdefault(content_key(value, kind), []).append(position)
             except DataError as error:
-                raise DataError(f"Value {position}: {error}") from error
-            positions.setdefault(key, []).append(position)
+                problems[position] = str(error)
     return positions
 
 
@@ -134,8 +180,12 @@ def _look_up(
     return small
 
 
-def _encode(encoder: FrozenEncoder, block: list[tuple[int, Any]]) -> NDArray[np.float32]:
-    features = np.asarray(encoder.encode([value for _, value in block]), dtype=np.float32)
+def _encode(
+    encoder: FrozenEncoder, forward: Callable[[list[Any]], Any], block: list[tuple[int, Any]]
+) -> NDArray[np.float32]:
+    if not block:
+        return np.zeros((0, encoder.out_features), dtype=np.float32)
+    features = np.asarray(forward([value for _, value in block]), dtype=np.float32)
     expected = (len(block), encoder.out_features)
     if features.shape != expected:
         raise DataError(f"The {encoder.kind} encoder gave features {features.shape}, expected {expected}")

@@ -1,0 +1,82 @@
+"""From the name of an encoder to the encoder: the one place that knows them all."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from qmf.errors import ConfigError
+
+if TYPE_CHECKING:
+    from qmf.encoders.frozen import FrozenEncoder
+
+__all__ = ["DEFAULT_ENCODERS", "ENCODERS", "open_encoder"]
+
+ENCODERS: dict[str, dict[str, tuple[str, str]]] = {
+    "image": {"efficientnet-lite0": ("image_features", "ImageFeatures")},
+    "depth": {"efficientnet-lite0": ("image_features", "ImageFeatures")},
+    "text": {
+        "all-MiniLM-L6-v2": ("text_features", "SentenceFeatures"),
+        "hashed-words": ("hashing_words", "HashedWords"),
+    },
+    "audio": {"log-mel": ("audio_features", "LogMelFeatures")},
+}
+"""Type of a modality to its named encoders: module and class."""
+
+DEFAULT_ENCODERS = {"image": "efficientnet-lite0", "depth": "efficientnet-lite0", "text": "all-MiniLM-L6-v2"}
+DEFAULT_ENCODERS["audio"] = "log-mel"
+
+_TRANSFORMERS = {
+    "image": ("vision_features", "VisionFeatures"),
+    "depth": ("vision_features", "VisionFeatures"),
+    "text": ("text_features", "SentenceFeatures"),
+    "audio": ("audio_features", "AudioFeatures"),
+}
+_WITHOUT_FILES = ("hashed-words", "log-mel")
+
+
+def open_encoder(kind: str, name: str, options: dict[str, Any], folder: Path | None = None) -> FrozenEncoder:
+    """Give a frozen encoder.
+
+    Parameters
+    ----------
+    kind : str
+        Type of the modality: image, depth, text or audio.
+    name : str
+        A key of `ENCODERS`; or ``package.module:Class``, the user's own; or a transformers model: a folder, or a name
+        on the Hugging Face hub.
+    options : dict
+        Keyword arguments of its class.
+    folder : pathlib.Path, optional
+        Where its files were saved with a model; they are used instead of `name`.
+
+    Returns
+    -------
+    FrozenEncoder
+        Its weights are not loaded yet.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such encoder, or an option is unknown.
+    """
+    module, class_name, arguments = _find(kind, name)
+    if folder is not None and name not in _WITHOUT_FILES:
+        arguments = (folder,)
+    if kind in ("image", "depth") and ":" not in name:
+        options = {"kind": kind} | options
+    try:
+        return cast("FrozenEncoder", getattr(import_module(module), class_name)(*arguments, **options))
+    except (TypeError, AttributeError, ModuleNotFoundError) as error:
+        raise ConfigError(f"encoder {name!r} for {kind}: {error}; known: {', '.join(ENCODERS[kind])}.") from error
+
+
+def _find(kind: str, name: str) -> tuple[str, str, tuple[Any, ...]]:
+    if kind not in ENCODERS:
+        raise ConfigError(f"a modality of type {kind!r} has no encoder to choose; these have: {', '.join(ENCODERS)}.")
+    module, colon, class_name = name.partition(":")
+    if colon and "/" not in name:
+        return module, class_name, ()
+    home, class_name = ENCODERS[kind].get(name, _TRANSFORMERS[kind])
+    return f"qmf.encoders.{home}", class_name, () if name in _WITHOUT_FILES else (name,)

@@ -1,0 +1,51 @@
+"""A progress bar for encoding, on stderr, shown only where there is something to wait for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from qmf.preparation.preparation import Progress
+
+__all__ = ["encoding_progress"]
+
+
+@contextmanager
+def encoding_progress(*, shown: bool) -> Iterator[Progress | None]:
+    """Open a bar per modality.
+
+    Parameters
+    ----------
+    shown : bool
+        Whether to show any.
+
+    Yields
+    ------
+    callable or None
+        Takes (modality, values done, values in all).
+    """
+    if not shown:
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    bars = Bars(
+        TextColumn("encoding {task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    tasks: dict[str, object] = {}
+    with bars:
+
+        def report(modality: str, done: int, total: int) -> None:
+            if modality not in tasks:
+                if done == total:
+                    return
+                tasks[modality] = bars.add_task(modality, total=total)
+            bars.update(tasks[modality], completed=done)  # type: ignore[arg-type]
+
+        yield report
