@@ -10,10 +10,12 @@ import sys
 
 import typer
 
+from qmf.cli.cache import cache
 from qmf.cli.demo import demo
 from qmf.cli.doctor import doctor
 from qmf.cli.fit import fit, schema
 from qmf.cli.info import info
+from qmf.cli.init import init
 from qmf.cli.predict import evaluate, predict
 from qmf.errors import QMFError
 
@@ -28,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, fit, evaluate, predict, info, doctor, schema):
+for command in (demo, init, fit, evaluate, predict, info, cache, doctor, schema):
     app.command()(command)
 
 

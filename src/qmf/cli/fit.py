@@ -7,16 +7,16 @@ import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from qmf.cli.loading import configuration, data_schema
 from qmf.cli.output import print_json, say
 from qmf.errors import ConfigError
 
 if TYPE_CHECKING:
     from qmf.config import Config
-    from qmf.data import DataSchema
     from qmf.estimator import QMFClassifier
 
 __all__ = ["fit", "schema"]
@@ -38,21 +38,21 @@ def fit(
     from qmf.cli.sources import read_source
     from qmf.model_folder import check_replaceable
 
-    config = _configuration(source, overrides or [], seed)
+    config = configuration(source, overrides or [], seed)
     check_replaceable(output, overwrite=overwrite)
     run_dir = output.with_name(f"{output.name}.unfinished")
     _check_unfinished(run_dir, resume=resume, overwrite=overwrite)
-    data_schema = _data_schema(config)
+    columns = data_schema(config)
     data = config.data
-    samples = read_source(data.train, data_schema, part="train", seed=config.seed, require_label=True)
+    samples = read_source(data.train, columns, part="train", seed=config.seed, require_label=True)
     validation = None
     if data.validation is not None:
-        validation = read_source(data.validation, data_schema, part="test", seed=config.seed, require_label=True)
+        validation = read_source(data.validation, columns, part="test", seed=config.seed, require_label=True)
     classifier = _classifier(config, verbose=not quiet)
     say(f"training on {len(samples)} samples, {len(samples.modalities)} modalities: {', '.join(samples.modalities)}")
     classifier.fit(samples, validation=validation, run_dir=run_dir, resume=resume)
     _finish_run(classifier, run_dir, config)
-    classifier.save(output, overwrite=overwrite, schema=data_schema, run_dir=run_dir)
+    classifier.save(output, overwrite=overwrite, schema=columns, run_dir=run_dir)
     best = min(classifier.training_rows_, key=lambda row: row.get("validation/objective", -row["epoch"]))
     if classifier.problems_:
         say(f"{len(classifier.problems_)} values could not be read and count as absent: training/unreadable.jsonl")
@@ -75,29 +75,6 @@ def schema() -> None:
     from qmf.config import Config
 
     print(json.dumps(Config.model_json_schema(), indent=1))
-
-
-def _configuration(source: str, overrides: list[str], seed: int | None) -> Config:
-    from qmf.config import apply_overrides, parse_config, read_config
-
-    is_config = Path(source).suffix in (".yaml", ".yml")
-    values: dict[str, Any] = read_config(Path(source)) if is_config else {"data": {"train": source}}
-    apply_overrides(values, overrides)
-    if seed is not None:
-        values["seed"] = seed
-    return parse_config(values, source)
-
-
-def _data_schema(config: Config) -> DataSchema | None:
-    from qmf.data import DataSchema, ModalityColumns
-
-    if not config.data.modalities:
-        return None
-    modalities = {
-        name: ModalityColumns(tuple(entry.columns) or (name,), entry.transpose, entry.type)
-        for name, entry in config.data.modalities.items()
-    }
-    return DataSchema(modalities, config.data.label, config.data.id)
 
 
 def _classifier(config: Config, *, verbose: bool) -> QMFClassifier:

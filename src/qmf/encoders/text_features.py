@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -126,6 +127,12 @@ class SentenceFeatures:
             batch = tokenizer.pad({"input_ids": [tokens[i] for i in rows]}, return_tensors="pt")
             result[rows] = self._forward(network, batch)
         return result
+
+    def save(self, folder: Path) -> None:
+        """Copy the model's files into `folder`, from which ``SentenceFeatures(folder)`` gives the same features."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in file_hashes(self._folder):
+            shutil.copyfile(self._folder / name, folder / name)
 
     def _forward(self, network: Any, batch: Any) -> NDArray[np.float32]:
         import torch
