@@ -1,7 +1,36 @@
-"""Data sets that come with the package."""
+"""Data sets: one that comes with the package, and loaders for what people download.
+
+A loader takes the folder and the split, ``load_mvsa(folder, "train")``, and gives `RawSamples` for `QMFClassifier`.
+"""
 
 from __future__ import annotations
 
-from qmf.datasets.handwritten import HANDWRITTEN_CITATION, load_handwritten
+from collections.abc import Callable
 
-__all__ = ["HANDWRITTEN_CITATION", "load_handwritten"]
+from qmf.data import RawSamples
+from qmf.datasets.counts import CountTable, dataset_counts
+from qmf.datasets.food101 import load_food101
+from qmf.datasets.handwritten import HANDWRITTEN_CITATION, load_handwritten
+from qmf.datasets.mvsa import load_mvsa
+from qmf.datasets.nyud2 import load_nyud2
+from qmf.datasets.sunrgbd import load_sunrgbd
+
+__all__ = [
+    "DATASETS",
+    "HANDWRITTEN_CITATION",
+    "CountTable",
+    "dataset_counts",
+    "load_food101",
+    "load_handwritten",
+    "load_mvsa",
+    "load_nyud2",
+    "load_sunrgbd",
+]
+
+DATASETS: dict[str, Callable[[str, str], RawSamples]] = {
+    "mvsa": load_mvsa,
+    "nyud2": load_nyud2,
+    "food101": load_food101,
+    "sunrgbd": load_sunrgbd,
+}
+"""Name to loader, for ``NAME:FOLDER:SPLIT`` on the command line."""

@@ -1,0 +1,79 @@
+"""NYU Depth V2: scenes from colour and depth."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from qmf.data import RawModality, RawSamples
+from qmf.data.origin import Origin
+from qmf.data.raw import file_or_absent
+from qmf.datasets.counts import require_split, with_checked_count
+from qmf.datasets.side_by_side import load_side_by_side
+from qmf.errors import DataError
+
+__all__ = ["load_nyud2"]
+
+_COLUMNS = ("id", "split", "class10")
+_NAMES = {"train": "train", "val": "validation", "test": "test"}
+
+
+def load_nyud2(root: str | Path, split: str, seed: int = 0) -> RawSamples:
+    """Load one split of NYU Depth V2, ten scene classes.
+
+    Parameters
+    ----------
+    root : str or Path
+        Holds either ``labels.csv`` (``id``, ``split``, ``class10``), ``rgb/ID.jpg`` and ``depth/ID.png``; or what the
+        official code uses: ``train/<class>/*.png`` and ``test/<class>/*.png``, RGB and HHA side by side.
+    split : {"train", "validation", "train+validation", "test"}
+        Train and validation are the official 795 training frames, test the 654; a warning holds the numbers where
+        they differ. With ``labels.csv``, validation holds whole scenes; else a keyed 30 % of each class.
+    seed : int
+        Key of that choice.
+
+    Returns
+    -------
+    RawSamples
+        Modalities rgb (image) and depth.
+
+    Raises
+    ------
+    DataError
+        If neither layout is found, or a line of ``labels.csv`` is not as described.
+    ConfigError
+        If there is no such split.
+
+    References
+    ----------
+    Silberman et al., Indoor Segmentation and Support Inference from RGBD Images, ECCV 2012.
+    """
+    split, folder = require_split(split, joined=True), Path(root)
+    labels = folder / "labels.csv"
+    samples = _listed(folder, labels, split) if labels.exists() else load_side_by_side(folder, split, seed)
+    return with_checked_count("nyud2", split, samples)
+
+
+def _listed(folder: Path, labels: Path, split: str) -> RawSamples:
+    with labels.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise DataError(f"{labels}: no column {missing[0]!r}; expected {', '.join(_COLUMNS)}.")
+        rows = list(enumerate(reader, start=2))
+    for line, row in rows:
+        if row["split"] not in _NAMES:
+            raise DataError(f"{labels}, line {line}: split {row['split']!r}; expected {', '.join(_NAMES)}.")
+    chosen = [(line, row) for line, row in rows if _NAMES[row["split"]] in split.split("+")]
+    if not chosen:
+        raise DataError(f"{labels}: no row of the split {split!r}.")
+    ids = [row["id"] for _, row in chosen]
+    modalities = {
+        "rgb": RawModality("image", [file_or_absent(f"rgb/{key}.jpg", folder) for key in ids]),
+        "depth": RawModality("depth", [file_or_absent(f"depth/{key}.png", folder) for key in ids]),
+    }
+    lines = [line for line, _ in chosen]
+    origin = Origin(str(labels), lambda row: f"line {lines[row]}", ids=np.array(ids))
+    return RawSamples(modalities, np.array([row["class10"] for _, row in chosen]), origin)
