@@ -113,8 +113,8 @@ def test_wrong_types_and_columns_are_named(folder):
     path = write(folder, ".csv")
     with pytest.raises(DataError, match=r"no column 'im' for modality 'photo'; did you mean 'img'\?"):
         read_raw(path, DataSchema({"photo": ModalityColumns(("im",), type="image")}, "label", "id"), require_label=True)
+    places = {"photo": ModalityColumns(("img", "title"), type="image")}
     with pytest.raises(ConfigError, match="'photo' of type image names 2 columns"):
-        places = {"photo": ModalityColumns(("img", "title"), type="image")}
         read_raw(path, DataSchema(places, "label", "id"), require_label=True)
     with pytest.raises(ConfigError, match="type 'picture'; expected one of image, depth"):
         read_raw(path, DataSchema({"p": ModalityColumns(("img",), type="picture")}, "label", None), require_label=True)

@@ -17,6 +17,7 @@ from qmf.cli.fit import fit, schema
 from qmf.cli.info import info
 from qmf.cli.init import init
 from qmf.cli.predict import evaluate, predict
+from qmf.cli.validate import validate
 from qmf.errors import QMFError
 
 __all__ = ["app", "main"]
@@ -30,7 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, init, fit, evaluate, predict, info, cache, doctor, schema):
+for command in (demo, init, validate, fit, evaluate, predict, info, cache, doctor, schema):
     app.command()(command)
 
 

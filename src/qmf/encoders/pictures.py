@@ -195,7 +195,9 @@ def opened(value: Any, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
                 raise DataError(f"{name}: {width} x {height} pixels, more than {max_pixels:,}")
             picture.load()
             yield ImageOps.exif_transpose(picture)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{name}: too large a picture: {error}") from error
+    except (OSError, SyntaxError, ValueError) as error:
         raise DataError(f"{name}: not a whole picture: {_reason(error)}") from error
 
 

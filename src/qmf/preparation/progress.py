@@ -28,7 +28,7 @@ def encoding_progress(*, shown: bool) -> Iterator[Progress | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars
 
     bars = Bars(
@@ -38,14 +38,15 @@ def encoding_progress(*, shown: bool) -> Iterator[Progress | None]:
         TimeRemainingColumn(),
         console=Console(stderr=True),
     )
-    tasks: dict[str, object] = {}
+    tasks: dict[tuple[str, int], TaskID] = {}
     with bars:
 
         def report(modality: str, done: int, total: int) -> None:
-            if modality not in tasks:
+            key = modality, total
+            if key not in tasks:
                 if done == total:
                     return
-                tasks[modality] = bars.add_task(modality, total=total)
-            bars.update(tasks[modality], completed=done)  # type: ignore[arg-type]
+                tasks[key] = bars.add_task(modality, total=total)
+            bars.update(tasks[key], completed=done)
 
         yield report
