@@ -11,7 +11,7 @@ import torch
 from qmf.data import Samples
 from qmf.encoders import MLPEncoder
 from qmf.fusion import QualityAwareFusion
-from qmf.training import TensorBatches
+from qmf.training import TensorBatches, dropout_rates
 from qmf.types import FusionOutput
 
 __all__ = ["build_model", "in_double", "run_model", "tensor_batches"]
@@ -51,11 +51,30 @@ def build_model(
     return QualityAwareFusion(encoders, num_classes, preset=preset, uncertainty=uncertainty, weighting=weighting)
 
 
-def tensor_batches(samples: Samples) -> TensorBatches:
-    """Give samples, whose labels are positions of classes, as the data set that training takes."""
+def tensor_batches(samples: Samples, dropout: float | Mapping[str, float] = 0.0) -> TensorBatches:
+    """Give samples, whose labels are positions of classes, as the data set that training takes.
+
+    Parameters
+    ----------
+    samples : Samples
+        The samples.
+    dropout : float or mapping of str to float
+        Rates of modality dropout, see `qmf.training.dropout_rates`.
+
+    Returns
+    -------
+    TensorBatches
+        The data set.
+
+    Raises
+    ------
+    ConfigError
+        If a rate is not one, or its modality is unknown.
+    """
     inputs = {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in samples.features.items()}
     target = torch.from_numpy(np.asarray(samples.labels, dtype=np.int64))
-    return TensorBatches(inputs, torch.from_numpy(samples.present), target)
+    rates = dropout_rates(dropout, samples.modalities)
+    return TensorBatches(inputs, torch.from_numpy(samples.present), target, rates)
 
 
 def in_double(model: QualityAwareFusion) -> QualityAwareFusion:

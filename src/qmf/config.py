@@ -72,6 +72,9 @@ class ModelConfig(_Section):
     )
     hidden: int = Field(128, ge=1, description="Width of each encoder's hidden layer.")
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout in each encoder.")
+    modality_dropout: float | dict[str, float] = Field(
+        0.0, description="Rate, or rate by modality, at which training treats a modality as absent."
+    )
 
 
 class LossConfig(_Section):

@@ -82,6 +82,9 @@ class QMFClassifier(ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: 
         Width of the hidden layer of each modality's encoder.
     dropout : float, default 0.3
         Dropout in each encoder.
+    modality_dropout : float or mapping of str to float, default 0
+        Rate at which, in training, a sample's modality is treated as absent; by modality, those not named are
+        protected. Every sample keeps at least one.
     class_weight : {"balanced"} or mapping of label to float, optional
         Weight of each class in the cross-entropies.
     label_smoothing : float in [0, 1), default 0
@@ -151,6 +154,7 @@ patience, monitor, precision
         history_start_epoch: int = 0,
         hidden: int = 128,
         dropout: float = 0.3,
+        modality_dropout: float | Mapping[str, float] = 0.0,
         class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
         label_smoothing: float = 0.0,
         epochs: int = 100,
@@ -181,6 +185,7 @@ patience, monitor, precision
         self.history_start_epoch = history_start_epoch
         self.hidden = hidden
         self.dropout = dropout
+        self.modality_dropout = modality_dropout
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
         self.epochs = epochs
@@ -271,7 +276,7 @@ patience, monitor, precision
         result = train(
             self.model_,
             objective,
-            tensor_batches(training),
+            tensor_batches(training, self.modality_dropout),
             tensor_batches(held_out) if held_out is not None else None,
             settings,
             folder=None if run_dir is None else Path(run_dir),
@@ -304,10 +309,30 @@ patience, monitor, precision
         NotFittedError
             If `fit` has not been called.
         """
-        check_is_fitted(self, "model_")
-        samples = match_modalities(self._samples(X, None, fitting=False), self.widths_)
+        samples = self.prepare(X)
         output = run_model(self._predictor, samples)
         return Prediction.from_output(output, self.classes_, self.modalities_, samples.ids)
+
+    def prepare(self, X: Any) -> Samples:
+        """Encode samples once, to predict them several times: with modalities left out, or in parts.
+
+        Parameters
+        ----------
+        X : see the class
+            Samples.
+
+        Returns
+        -------
+        Samples
+            Vectors, with exactly the modalities of training; `predict_full` takes them.
+
+        Raises
+        ------
+        DataError
+            As `predict_full`.
+        """
+        check_is_fitted(self, "model_")
+        return match_modalities(self._samples(X, None, fitting=False), self.widths_)
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Give the label of each sample [N]; parameters and errors as `predict_full`."""

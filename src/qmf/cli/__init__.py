@@ -11,6 +11,7 @@ import sys
 import typer
 
 from qmf.cli.cache import cache
+from qmf.cli.corrupt import corrupt
 from qmf.cli.demo import demo
 from qmf.cli.doctor import doctor
 from qmf.cli.fit import fit, schema
@@ -31,7 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, init, validate, fit, evaluate, predict, info, cache, doctor, schema):
+for command in (demo, init, validate, fit, evaluate, predict, corrupt, info, cache, doctor, schema):
     app.command()(command)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from qmf.cli.corrupt import CorruptOption
 from qmf.cli.output import print_json, print_table, say
 from qmf.errors import ConfigError
 
@@ -26,21 +27,45 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON documen
 
 
 def evaluate(
-    model_dir: ModelArgument, data: DataArgument, absent: AbsentOption = None, as_json: JsonOption = False
+    model_dir: ModelArgument,
+    data: DataArgument,
+    absent: AbsentOption = None,
+    apply: CorruptOption = None,
+    seed: Annotated[int, typer.Option(help="Key of the corruptions.")] = 0,
+    all_patterns: Annotated[
+        bool, typer.Option("--all-patterns", help="Also with every combination of modalities absent.")
+    ] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Compare a model's predictions with the labels of DATA."""
+    """Compare a model's predictions with the labels of DATA, as it is or damaged."""
     from qmf.data import encode_labels
     from qmf.estimator import QMFClassifier
     from qmf.evaluation import evaluate_prediction
+    from qmf.pattern_evaluation import evaluate_patterns
 
     classifier = QMFClassifier.load(model_dir)
-    samples = _read(classifier, model_dir, data, absent or [], require_label=True)
+    given = _read(classifier, model_dir, data, absent or [], require_label=True)
+    samples = classifier.prepare(_damaged(given, apply or [], seed))
     target = encode_labels(samples, classifier.classes_)
     result = evaluate_prediction(classifier.predict_full(samples), target)
+    if all_patterns:
+        result["patterns"] = evaluate_patterns(classifier, samples)
     if as_json:
         print_json(result)
     else:
         _print_result(result)
+
+
+def _damaged(samples: Samples | RawSamples, apply: list[str], seed: int) -> Samples | RawSamples:
+    from qmf.cli.corrupt import parse_damages
+    from qmf.data import RawSamples
+    from qmf.preparation import damaged
+
+    if not apply:
+        return samples
+    if not isinstance(samples, RawSamples):
+        raise ConfigError("--apply is for models of raw data; corrupt vectors with qmf.corruptions.corrupt_vectors.")
+    return damaged(samples, parse_damages(apply), seed=seed)
 
 
 def predict(
@@ -105,5 +130,8 @@ def _print_result(result: dict[str, Any]) -> None:
         numbers = [f"{scores[key]:.4f}" for key in ("accuracy", "nll", "ece")]
         weight, r = result["weights_mean"][name], result["weight_loss_correlation"][name]
         rows.append([name, *numbers, str(scores["present"]), f"{weight:.3f}", f"{r:+.3f}"])
+    for name, scores in result.get("patterns", {}).items():
+        rows.append([f"only {name}", *(f"{scores[key]:.4f}" for key in ("accuracy", "nll", "ece"))])
+        rows[-1] += [str(scores["num_samples"]), "", ""]
     columns = ["", "accuracy", "nll", "ece", "samples", "mean weight", "r(weight, loss)"]
     print_table("evaluation; r(weight, loss) should be negative: trusted less where it errs more", columns, rows)

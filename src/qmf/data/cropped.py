@@ -18,16 +18,21 @@ class CroppedFile:
 
     Attributes
     ----------
-    path : pathlib.Path
+    source : pathlib.Path
         The file.
     box : tuple of 4 float
         Left, top, right, bottom, each as a share of width or height, 0 to 1.
     """
 
-    path: Path
+    source: Path
     box: tuple[float, float, float, float]
 
-    def crop(self, picture: Image) -> Image:
+    @property
+    def key(self) -> str:
+        """What, beside the source, decides the content."""
+        return repr(self.box)
+
+    def apply(self, picture: Image) -> Image:
         """Give the rectangle of the opened file."""
         width, height = picture.size
         left, top, right, bottom = self.box

@@ -54,7 +54,7 @@ class ImageReader:
 
         Parameters
         ----------
-        value : path, bytes, uint8 ndarray [H, W] or [H, W, 3], PIL image, or `CroppedFile`
+        value : path, bytes, uint8 ndarray [H, W] or [H, W, 3], PIL image, or a change of one (`CroppedFile`, `CorruptedFile`)
             Palettes, grey and CMYK become RGB, transparency is laid on white, EXIF orientation is applied.
 
         Returns
@@ -153,7 +153,7 @@ def opened(value: Any, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
 
     Parameters
     ----------
-    value : path, bytes, uint8 ndarray, PIL image, or `CroppedFile`
+    value : path, bytes, uint8 ndarray, PIL image, or a change of one (`CroppedFile`, `CorruptedFile`)
         The picture.
     max_pixels : int
         A picture of more is refused from its header.
@@ -180,9 +180,9 @@ def opened(value: Any, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
     if isinstance(value, Image.Image):
         yield ImageOps.exif_transpose(value)
         return
-    if hasattr(value, "crop") and hasattr(value, "path"):
-        with opened(value.path, max_pixels) as whole:
-            yield value.crop(whole)
+    if hasattr(value, "apply") and hasattr(value, "source"):
+        with opened(value.source, max_pixels) as whole:
+            yield value.apply(whole)
         return
     source, name = _source(value)
     try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["AudioReader"]
+__all__ = ["AudioReader", "read_mono"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class AudioReader:
 
         Parameters
         ----------
-        value : path, bytes of a file, or (float ndarray [T] or [T, C], sample rate)
+        value : path, bytes of a file, (float ndarray [T] or [T, C], sample rate), or a change of one
             WAV, FLAC, OGG, MP3: what soundfile reads.
 
         Returns
@@ -62,17 +62,28 @@ class AudioReader:
         """
         import numpy as np
 
-        waveform, rate, name = _given(value) if isinstance(value, tuple) else _read(value)
-        if not waveform.size:
-            raise DataError(f"{name}: a sound of 0 samples")
-        if not np.isfinite(waveform).all():
-            raise DataError(f"{name}: holds NaN or infinite numbers")
-        mono = waveform.mean(axis=1) if waveform.ndim == 2 else waveform
+        mono, rate = read_mono(value)
         length = round(self.sample_rate * self.seconds)
         result = np.zeros(length, dtype=np.float32)
-        mono = _resampled(mono.astype(np.float64), rate, self.sample_rate)[:length]
+        mono = _resampled(mono, rate, self.sample_rate)[:length]
         result[: len(mono)] = mono
         return result
+
+
+def read_mono(value: Any) -> tuple[NDArray[np.float64], int]:
+    """Read a sound whole: its waveform [T], channels averaged, and its sample rate; see `AudioReader`."""
+    import numpy as np
+
+    if hasattr(value, "apply") and hasattr(value, "source"):
+        waveform, rate = read_mono(value.source)
+        return value.apply(waveform, rate), rate
+    waveform, rate, name = _given(value) if isinstance(value, tuple) else _read(value)
+    if not waveform.size:
+        raise DataError(f"{name}: a sound of 0 samples")
+    if not np.isfinite(waveform).all():
+        raise DataError(f"{name}: holds NaN or infinite numbers")
+    mono = waveform.mean(axis=1) if waveform.ndim == 2 else waveform
+    return mono.astype(np.float64), rate
 
 
 def _given(value: tuple[Any, Any]) -> tuple[NDArray[Any], int, str]:

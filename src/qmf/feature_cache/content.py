@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from qmf.data.cropped import CroppedFile
 from qmf.errors import DataError
 
 __all__ = ["KEY_BYTES", "content_key"]
@@ -22,7 +21,7 @@ def content_key(value: Any, kind: str) -> bytes:
 
     Parameters
     ----------
-    value : str, path-like, bytes, numpy.ndarray or CroppedFile
+    value : str, path-like, bytes, numpy.ndarray, or a change (`CroppedFile`, `CorruptedFile`) of one
         For kind ``"text"`` a ``str`` is the text itself, for other kinds the path of a file. A path counts as the
         bytes of its file, an array as its type, shape and numbers.
     kind : str
@@ -44,8 +43,8 @@ def content_key(value: Any, kind: str) -> bytes:
     True
     """
     hasher = hashlib.blake2b(digest_size=KEY_BYTES)
-    if isinstance(value, CroppedFile):
-        hasher.update(b"crop\0" + repr(value.box).encode() + _file_digest(value.path))
+    if hasattr(value, "apply") and hasattr(value, "source"):
+        hasher.update(f"{type(value).__name__}\0{value.key}\0".encode() + content_key(value.source, kind))
     elif isinstance(value, os.PathLike) or (isinstance(value, str) and kind != "text"):
         hasher.update(b"file\0" + _file_digest(Path(value)))
     elif isinstance(value, str):

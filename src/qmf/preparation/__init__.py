@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from qmf.preparation.damage import Damage, damaged
 from qmf.preparation.preparation import Preparation, Problem, listed
 from qmf.preparation.progress import encoding_progress
 from qmf.preparation.spec import ModalitySpec
 
-__all__ = ["ModalitySpec", "Preparation", "Problem", "encoding_progress", "listed"]
+__all__ = ["Damage", "ModalitySpec", "Preparation", "Problem", "damaged", "encoding_progress", "listed"]

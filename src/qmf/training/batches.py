@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from qmf.randomness import derive_seed
+from qmf.training.modality_dropout import dropped_presence
 
 __all__ = ["Batch", "TensorBatches", "epoch_order"]
 
@@ -73,10 +74,15 @@ class TensorBatches:
         True where a modality is there.
     target : Tensor [N], int64
         True classes.
+    dropout : sequence of M float, optional
+        Rates of modality dropout in `shuffled`, see `dropped_presence`; none by default.
     """
 
-    def __init__(self, inputs: Mapping[str, Tensor], present: Tensor, target: Tensor) -> None:
+    def __init__(
+        self, inputs: Mapping[str, Tensor], present: Tensor, target: Tensor, dropout: Sequence[float] = ()
+    ) -> None:
         self.inputs = dict(inputs)
+        self.dropout = tuple(dropout) if any(dropout) else ()
         self.present = None if bool(present.all()) else present
         self.num_modalities = present.shape[1]
         self.target = target
@@ -93,18 +99,21 @@ class TensorBatches:
         together = batch_size * world_size
         return len(self) // together * batch_size + -(-(len(self) % together) // world_size)
 
-    def take(self, rows: Tensor) -> Batch:
+    def take(self, rows: Tensor, present: Tensor | None = None) -> Batch:
         """Give the batch of these samples.
 
         Parameters
         ----------
         rows : Tensor [B], int64
             Samples; -1 makes a filler row (a copy of sample 0 that counts for nothing).
+        present : Tensor [N, M], bool, optional
+            What is there of all samples, instead of the data set's own.
         """
         safe = rows.clamp(min=0)
+        present = self.present if present is None else present
         return Batch(
             {name: x[safe] for name, x in self.inputs.items()},
-            None if self.present is None else self.present[safe],
+            None if present is None else present[safe],
             self.target[safe],
             rows,
         )
@@ -127,6 +136,7 @@ class TensorBatches:
             filled with rows of index -1, so that every sample counts once and all ranks take equally many steps.
         """
         order = epoch_order(len(self), seed, epoch)
+        present = self._left(seed, epoch)
         together = batch_size * world_size
         for start in range(first * together, len(self), together):
             rows = order[start : start + together]
@@ -134,7 +144,13 @@ class TensorBatches:
             mine = rows[rank * share : (rank + 1) * share]
             if len(mine) < share:
                 mine = torch.cat([mine, mine.new_full((share - len(mine),), -1)])
-            yield self.take(mine)
+            yield self.take(mine, present)
+
+    def _left(self, seed: int, epoch: int) -> Tensor | None:
+        if not self.dropout:
+            return None
+        there = torch.ones(len(self), self.num_modalities, dtype=torch.bool) if self.present is None else self.present
+        return dropped_presence(there, self.dropout, seed, epoch)
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Go through all samples in their own order."""
