@@ -27,6 +27,7 @@ from qmf.data import (
     holdout_split,
     match_modalities,
     raw_from_memory,
+    samples_of_vectors,
 )
 from qmf.errors import ConfigError, DataError
 from qmf.fusion import QualityAwareFusion
@@ -436,7 +437,7 @@ patience, monitor, precision
         if fitting and self.preparation_ is None:
             self.preparation_ = Preparation.fit(raw, self._specs())
         if self.preparation_ is None:
-            raise DataError(f"{raw.source}: this model was trained on vectors; raw samples need its encoders.")
+            return samples_of_vectors(raw)
         with encoding_progress(shown=self.verbose) as progress:
             samples, problems = self.preparation_(raw, on_error=self.on_error, workers=self.workers, progress=progress)
         if fitting:

@@ -170,10 +170,13 @@ class Prediction:
 
         from qmf.errors import ConfigError
 
+        kinds = {"U": pl.String, "b": pl.Boolean, "i": pl.Int64, "u": pl.UInt64}
+        # Said outright for labels: a part of a file in which a modality is absent throughout has only null.
+        label = kinds.get(self.labels.dtype.kind)
         series = [
             pl.Series(name, values.tolist()).fill_nan(None)
             if values.dtype.kind == "f"
-            else pl.Series(name, values.tolist())
+            else pl.Series(name, values.tolist(), dtype=label if name.startswith("label") else None)
             for name, values in self.to_columns().items()
         ]
         frame = pl.DataFrame(series)

@@ -12,11 +12,14 @@ from qmf.cli.output import print_json, print_table, say
 from qmf.errors import ConfigError
 
 if TYPE_CHECKING:
-    from qmf.data import RawSamples, Samples
+    from collections.abc import Iterator
+
+    from qmf.data import DataSchema, RawSamples, Samples
     from qmf.estimator import QMFClassifier
-    from qmf.types import Prediction
 
 __all__ = ["evaluate", "predict"]
+
+_ROWS = 10_000  # of a table at a time
 
 ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="Model folder.")]
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="CSV, Parquet, JSONL, NPZ, MAT or built-in name.")]
@@ -76,18 +79,28 @@ def predict(
     as_json: JsonOption = False,
 ) -> None:
     """Predict DATA, one row per sample with label, probabilities, and each modality's weight and uncertainty."""
+    from qmf.cli.scoring import WRITERS, write_predictions
     from qmf.estimator import QMFClassifier
 
-    if output.suffix not in _WRITERS:
-        raise ConfigError(f"{output}: expected a name ending in {', '.join(_WRITERS)}.")
+    if output.suffix not in WRITERS:
+        raise ConfigError(f"{output}: expected a name ending in {', '.join(WRITERS)}.")
     classifier = QMFClassifier.load(model_dir)
-    samples = _read(classifier, model_dir, data, absent or [], require_label=False)
-    prediction = classifier.predict_full(samples)
-    _write(prediction, output)
-    say(f"wrote {len(prediction)} rows to {output}")
+    mean = write_predictions(map(classifier.predict_full, _parts(classifier, model_dir, data, absent or [])), output)
+    say(f"wrote {mean.rows} rows to {output}")
     if as_json:
-        weights = {name: float(prediction.weights[:, m].mean()) for m, name in enumerate(prediction.modalities)}
-        print_json({"output": str(output), "rows": len(prediction), "weights_mean": weights})
+        print_json({"output": str(output), "rows": mean.rows, "weights_mean": mean.weights(classifier.modalities_)})
+
+
+def _parts(classifier: QMFClassifier, model_dir: Path, data: str, absent: list[str]) -> Iterator[Samples | RawSamples]:
+    """Tables come some rows at a time; all else whole."""
+    from qmf.data import read_parts
+
+    schema = _schema(classifier, model_dir, absent)
+    if schema is None or not Path(data).exists():
+        yield _read(classifier, model_dir, data, absent, require_label=False)
+        return
+    for part in read_parts(data, schema, _ROWS):
+        yield part.without(*(name for name in absent if name in part.modalities))
 
 
 def _read(
@@ -96,30 +109,29 @@ def _read(
     from dataclasses import replace
 
     from qmf.cli.sources import read_source
-    from qmf.persistence import load_schema
 
-    unknown = [name for name in absent if name not in classifier.modalities_]
-    if unknown:
-        raise ConfigError(f"--absent {unknown[0]}: expected one of {', '.join(classifier.modalities_)}.")
-    schema = load_schema(model_dir)
+    schema = _schema(classifier, model_dir, absent)
     if schema is not None:
-        kept = {name: columns for name, columns in schema.modalities.items() if name not in absent}
-        schema = replace(schema, modalities=kept, label=schema.label if require_label else None)
+        schema = replace(schema, label=schema.label if require_label else None)
     # Written by `qmf fit`, which splits a built-in data set by the seed it trains with.
     seed = classifier.random_state if isinstance(classifier.random_state, int) else 0
     samples = read_source(data, schema, part="test", seed=seed, require_label=require_label)
     return samples.without(*(name for name in absent if name in samples.modalities))
 
 
-_WRITERS = {".parquet": "write_parquet", ".csv": "write_csv", ".jsonl": "write_ndjson"}
+def _schema(classifier: QMFClassifier, model_dir: Path, absent: list[str]) -> DataSchema | None:
+    """Give what stands where in a file, without the modalities that are to be absent."""
+    from dataclasses import replace
 
+    from qmf.persistence import load_schema
 
-def _write(prediction: Prediction, output: Path) -> None:
-    from qmf.files import atomic_path
-
-    frame = prediction.to_frame()
-    with atomic_path(output) as temporary:
-        getattr(frame, _WRITERS[output.suffix])(temporary)
+    unknown = [name for name in absent if name not in classifier.modalities_]
+    if unknown:
+        raise ConfigError(f"--absent {unknown[0]}: expected one of {', '.join(classifier.modalities_)}.")
+    schema = load_schema(model_dir)
+    if schema is None:
+        return None
+    return replace(schema, modalities={name: m for name, m in schema.modalities.items() if name not in absent})
 
 
 def _print_result(result: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qmf.data.matching import encode_labels, holdout_split, match_modalities
 from qmf.data.memory import raw_from_memory, read_image_folder
 from qmf.data.raw import FILE_TYPES, TYPES, RawModality, RawSamples, Unreadable
-from qmf.data.reading import read_raw, read_samples
+from qmf.data.reading import read_parts, read_raw, read_samples, samples_of_vectors
 from qmf.data.samples import Samples, from_arrays
 from qmf.data.schema import DataSchema, ModalityColumns
 
@@ -24,6 +24,8 @@ __all__ = [
     "match_modalities",
     "raw_from_memory",
     "read_image_folder",
+    "read_parts",
     "read_raw",
     "read_samples",
+    "samples_of_vectors",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from qmf.data.arrays import read_arrays
@@ -10,10 +12,10 @@ from qmf.data.origin import nearest_name
 from qmf.data.raw import RawSamples
 from qmf.data.samples import Samples, assemble
 from qmf.data.schema import DataSchema
-from qmf.data.tables import read_table
+from qmf.data.tables import read_table, read_table_parts
 from qmf.errors import ConfigError, DataError
 
-__all__ = ["read_raw", "read_samples"]
+__all__ = ["read_parts", "read_raw", "read_samples", "samples_of_vectors"]
 
 _READERS = {
     ".csv": read_table,
@@ -58,12 +60,34 @@ def read_samples(source: str | Path, schema: DataSchema, *, require_label: bool)
     -----
     No code in a file is ever run: pickled objects are refused.
     """
-    raw = read_raw(source, schema, require_label=require_label)
+    return samples_of_vectors(read_raw(source, schema, require_label=require_label))
+
+
+def samples_of_vectors(raw: RawSamples) -> Samples:
+    """Give raw samples that are vectors throughout as samples.
+
+    Parameters
+    ----------
+    raw : RawSamples
+        All modalities of type vector.
+
+    Returns
+    -------
+    Samples
+        The same.
+
+    Raises
+    ------
+    ConfigError
+        If a modality is of another type: it needs an encoder.
+    DataError
+        As `from_arrays`.
+    """
     for name, modality in raw.modalities.items():
         if modality.type != "vector":
-            raise ConfigError(f"{source}: modality {name!r} is of type {modality.type}; expected vectors here.")
+            raise ConfigError(f"{raw.source}: modality {name!r} is of type {modality.type}; expected vectors here.")
     matrices = {name: (modality.values, modality.columns or None) for name, modality in raw.modalities.items()}
-    return assemble(matrices, raw.labels, raw.origin, label_name=f"label {schema.label!r}")
+    return assemble(matrices, raw.labels, raw.origin, label_name="label")
 
 
 def read_raw(source: str | Path, schema: DataSchema, *, require_label: bool) -> RawSamples:
@@ -89,18 +113,56 @@ def read_raw(source: str | Path, schema: DataSchema, *, require_label: bool) -> 
     DataError, ConfigError
         As `read_samples`.
     """
+    path = _file(source, schema)
+    if path.is_dir():
+        return read_image_folder(path, modality=next(iter(schema.modalities)))
+    if require_label and schema.label is None:
+        raise ConfigError(f"{path}: labels are needed, but the schema names no label column.")
+    return _READERS[path.suffix.lower()](path, schema, require_label=require_label)
+
+
+def read_parts(source: str | Path, schema: DataSchema, rows: int) -> Iterator[RawSamples]:
+    """Read samples some rows at a time, to predict them: of a table, memory does not grow with the file.
+
+    Parameters
+    ----------
+    source : str or Path
+        As `read_raw`. Folders and files of arrays are read whole, and given in one part.
+    schema : DataSchema
+        What stands where in it. Labels are not read.
+    rows : int
+        At most so many samples of a table in a part.
+
+    Yields
+    ------
+    RawSamples
+        In the order of the file.
+
+    Raises
+    ------
+    DataError, ConfigError
+        As `read_samples`; also after some parts have been given.
+    """
+    path = _file(source, schema)
+    if path.suffix.lower() in (".csv", ".jsonl", ".parquet"):
+        yield from read_table_parts(path, schema, rows)
+    else:
+        yield read_raw(source, replace(schema, label=None), require_label=False)
+
+
+def _file(source: str | Path, schema: DataSchema) -> Path:
+    """Give the path, after checking that something of a known format stands there."""
     path = Path(source)
     if path.is_dir():
         if [place.type for place in schema.modalities.values()] == ["image"]:
-            return read_image_folder(path, modality=next(iter(schema.modalities)))
+            return path
         raise DataError(
             f"{path} is a folder; expected a file ({', '.join(_READERS)}), or one modality of type image for a folder"
             " with a sub-folder of pictures per class."
         )
     if not path.exists():
         raise DataError(f"{path} does not exist; expected a file ({', '.join(_READERS)}).")
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
+    if path.suffix.lower() not in _READERS:
         raise DataError(
             f"{path}: unknown ending {path.suffix!r}; known are {', '.join(_READERS)};"
             f" {nearest_name(path.suffix.lower(), list(_READERS))}"
@@ -109,6 +171,4 @@ def read_raw(source: str | Path, schema: DataSchema, *, require_label: bool) -> 
         raise DataError(f"{path} is empty (0 bytes); expected samples.")
     if not schema.modalities:
         raise ConfigError(f"{path}: the schema declares no modality; expected at least one.")
-    if require_label and schema.label is None:
-        raise ConfigError(f"{path}: labels are needed, but the schema names no label column.")
-    return reader(path, schema, require_label=require_label)
+    return path

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -28,7 +30,7 @@ from qmf.errors import ConfigError, DataError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["read_table"]
+__all__ = ["read_table", "read_table_parts"]
 
 # Written the one way an integer is written, so that no two texts become the same label.
 _INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
@@ -69,9 +71,72 @@ def read_table(path: Path, schema: DataSchema, *, require_label: bool) -> RawSam
         require_column(schema.id, names, "the sample id", str(path))
     wanted = [*(column for chosen in columns.values() for column in chosen), label, schema.id]
     frame = _reading(path, lambda: load([name for name in dict.fromkeys(wanted) if name is not None]))
+    return _samples(frame, columns, label, schema, path, require_label=require_label, first=0)
+
+
+def read_table_parts(path: Path, schema: DataSchema, rows: int) -> Iterator[RawSamples]:
+    """Read a CSV, Parquet or JSONL file some rows at a time, for prediction: memory does not grow with the file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        A file that is there and not empty.
+    schema : DataSchema
+        What stands where in it. Labels are not read.
+    rows : int
+        At most so many samples in a part.
+
+    Yields
+    ------
+    RawSamples
+        In the order of the file. That ids differ is checked within a part only.
+
+    Raises
+    ------
+    DataError, ConfigError
+        As `read_table`.
+    """
+    names, _ = _reading(path, lambda: _open(path))
+    columns = {name: _columns_of(name, schema, names, path) for name in schema.modalities}
+    if schema.id is not None:
+        require_column(schema.id, names, "the sample id", str(path))
+    if isinstance(decoded(path), BytesIO):
+        raise DataError(f"{path} is not UTF-8: save it as UTF-8.")
+    if _is(path, ".csv"):
+        refuse_ragged_csv(path)
+    wanted = list(dict.fromkeys([*(column for chosen in columns.values() for column in chosen), schema.id]))
+    frames = _reading(path, lambda: _scan(path).select([name for name in wanted if name is not None]))
+    first = 0
+    parts = frames.collect_batches(chunk_size=rows, maintain_order=True)
+    while (frame := _reading(path, lambda: next(parts, None))) is not None:
+        for start in range(0, len(frame), rows):  # a hint to polars: its batches may be larger
+            part = frame.slice(start, rows)
+            yield _samples(part, columns, None, schema, path, require_label=False, first=first)
+            first += len(part)
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    import polars as pl
+
+    if _is(path, ".csv"):
+        return pl.scan_csv(path, infer_schema=False, glob=False)
+    return pl.scan_parquet(path, glob=False) if _is(path, ".parquet") else pl.scan_ndjson(path)
+
+
+def _samples(
+    frame: pl.DataFrame,
+    columns: Mapping[str, list[str]],
+    label: str | None,
+    schema: DataSchema,
+    path: Path,
+    *,
+    require_label: bool,
+    first: int,
+) -> RawSamples:
+    """Make samples of rows of the file, the first of which is its row `first`."""
     if not len(frame):
         raise DataError(f"{path} has no rows; expected samples.")
-    origin = _origin(path, frame, schema.id)
+    origin = _origin(path, frame, schema.id, first)
     labels = None if label is None else _labels(frame[label], path, require_label=require_label)
     _refuse_undecodable(frame, [name for name in (label, schema.id) if name is not None], origin)
     modalities = _modalities(frame, columns, schema, path, origin)
@@ -150,15 +215,16 @@ def _columns_of(name: str, schema: DataSchema, available: list[str], path: Path)
     return chosen
 
 
-def _origin(path: Path, frame: pl.DataFrame, id_column: str | None) -> Origin:
+def _origin(path: Path, frame: pl.DataFrame, id_column: str | None, first: int) -> Origin:
     def locate(row: int) -> str:
+        row += first
         if _is(path, ".parquet"):
             return f"row {row} (counted from 0)"
         return csv_line_of_row(path, row) if _is(path, ".csv") else jsonl_line_of_row(path, row)
 
     origin = Origin(str(path), locate, "leave all its cells empty")
     if id_column is None:
-        return origin
+        return origin if not first else replace(origin, ids=np.arange(first, first + len(frame)).astype(np.str_))
     ids = checked_ids(_plain(frame[id_column]), origin, f"id {id_column!r}")
     return Origin(origin.source, locate, origin.remedy, ids)
 

@@ -1,20 +1,27 @@
-"""Sounds to features without a model: statistics of the log-mel spectrogram."""
+"""Sounds to features: statistics of the log-mel spectrogram, or any frozen transformers audio model."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qmf.encoders.sounds import AudioReader
+from qmf.encoders.text_weights import file_hashes
+from qmf.encoders.transformers_files import copy_model, model_folder, quiet_loading
+from qmf.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-__all__ = ["LogMelFeatures"]
+__all__ = ["AudioFeatures", "LogMelFeatures"]
 
 _VERSION = 1  # raise when reading, spectrogram or statistics change any feature
 _BATCH = 32
+_MODEL_BATCH = 8
 
 
 class LogMelFeatures:
@@ -69,3 +76,79 @@ class LogMelFeatures:
                 change = s.diff(dim=2).abs().mean(dim=2)
                 parts.append(torch.cat([s.mean(dim=2), s.std(dim=2, correction=0), change], dim=1).numpy())
         return np.concatenate(parts)
+
+
+class AudioFeatures:
+    """Features of any frozen transformers audio model: the mean of its last hidden states over time.
+
+    Parameters
+    ----------
+    model : str or pathlib.Path
+        A folder, or a name on the Hugging Face hub (only what is here if ``QMF_OFFLINE`` is set).
+    seconds : float
+        Length that is looked at, as in `LogMelFeatures`.
+    device : str
+        Where the model runs.
+
+    Attributes
+    ----------
+    kind, out_features, fingerprint, reader
+        As in `LogMelFeatures`; the sample rate is the model's.
+
+    Raises
+    ------
+    ConfigError
+        If the model is not there or is no audio model in safetensors.
+    MissingDependencyError
+        If transformers is not installed.
+    """
+
+    kind = "audio"
+
+    def __init__(self, model: str | Path, *, seconds: float = 4.0, device: str = "cpu") -> None:
+        self._folder, config, preprocessing = model_folder(model)
+        if not isinstance(config.get("hidden_size"), int):
+            raise ConfigError(f"{self._folder}: config.json has no hidden_size: not an audio model that is known.")
+        self.device, self.out_features = device, config["hidden_size"]
+        self.reader = AudioReader(int(preprocessing.get("sampling_rate", 16_000)), seconds)
+        parts = [_VERSION, file_hashes(self._folder), repr(self.reader)]
+        self.fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+        self._loaded: tuple[Any, Any] | None = None
+
+    def encode(self, values: Sequence[Any]) -> NDArray[np.float32]:
+        """Give features [n, D] of n sounds; see `AudioReader` for what they may be and what is raised."""
+        return self.forward([self.reader(value) for value in values])
+
+    def forward(self, prepared: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Give features [n, D] of n waveforms."""
+        import numpy as np
+        import torch
+
+        if not len(prepared):
+            return np.zeros((0, self.out_features), dtype=np.float32)
+        (extractor, network), parts = self._load(), []
+        with torch.inference_mode():
+            for start in range(0, len(prepared), _MODEL_BATCH):
+                block = list(prepared[start : start + _MODEL_BATCH])
+                inputs = extractor(block, sampling_rate=self.reader.sample_rate, return_tensors="pt", padding=True)
+                output = network(**{name: x.to(self.device) for name, x in inputs.items()})
+                parts.append(output.last_hidden_state.mean(dim=1).float().cpu().numpy())
+        return np.concatenate(parts)
+
+    def save(self, folder: Path) -> None:
+        """Copy the model's files into `folder`, from which ``AudioFeatures(folder, ...)`` gives the same features."""
+        copy_model(self._folder, folder)
+
+    def _load(self) -> tuple[Any, Any]:
+        if self._loaded is None:
+            from transformers import AutoFeatureExtractor, AutoModel
+
+            try:
+                with quiet_loading():
+                    extractor = AutoFeatureExtractor.from_pretrained(self._folder, local_files_only=True)
+                    options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True, "dtype": "float32"}
+                    network = AutoModel.from_pretrained(self._folder, **options)
+            except (OSError, ValueError, KeyError, ImportError) as error:
+                raise ConfigError(f"Audio model {self._folder} cannot be loaded: {error}") from error
+            self._loaded = extractor, network.to(self.device).eval().requires_grad_(False)
+        return self._loaded

@@ -54,7 +54,7 @@ class ImageReader:
 
         Parameters
         ----------
-        value : path, bytes, uint8 ndarray [H, W] or [H, W, 3], PIL image, or a change of one (`CroppedFile`, `CorruptedFile`)
+        value : path, bytes, uint8 ndarray [H, W] or [H, W, 3], PIL image, or a change of one
             Palettes, grey and CMYK become RGB, transparency is laid on white, EXIF orientation is applied.
 
         Returns

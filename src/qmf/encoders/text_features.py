@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qmf.encoders.text_values import as_texts
 from qmf.encoders.text_weights import MINILM, file_hashes, locate_model, read_config
+from qmf.encoders.transformers_files import copy_model, quiet_loading
 from qmf.errors import ConfigError, DataError, MissingDependencyError
 
 if TYPE_CHECKING:
@@ -130,9 +129,7 @@ class SentenceFeatures:
 
     def save(self, folder: Path) -> None:
         """Copy the model's files into `folder`, from which ``SentenceFeatures(folder)`` gives the same features."""
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in file_hashes(self._folder):
-            shutil.copyfile(self._folder / name, folder / name)
+        copy_model(self._folder, folder)
 
     def _forward(self, network: Any, batch: Any) -> NDArray[np.float32]:
         import torch
@@ -151,7 +148,7 @@ class SentenceFeatures:
 
             options: dict[str, Any] = {"local_files_only": True}
             try:
-                with _quiet_loading():
+                with quiet_loading():
                     tokenizer = AutoTokenizer.from_pretrained(self._folder, **options)
                     network = AutoModel.from_pretrained(self._folder, use_safetensors=True, dtype="float32", **options)
             except (OSError, ValueError, KeyError, ImportError) as error:
@@ -211,16 +208,3 @@ def _longest(folder: Path, config: dict[str, Any]) -> int:
     limits = [config.get(name) for name in _LENGTH_NAMES]
     limits.append(read_config(folder, "tokenizer_config.json").get("model_max_length"))
     return min([limit for limit in limits if isinstance(limit, int)] + [_LONGEST])
-
-
-@contextmanager
-def _quiet_loading() -> Iterator[None]:
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
