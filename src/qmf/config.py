@@ -37,6 +37,7 @@ class ModalityConfig(_Section):
         description="image, depth: efficientnet-lite0; text: all-MiniLM-L6-v2, hashed-words; audio: log-mel; or any"
         " transformers model (folder or hub name), or package.module:Class.",
     )
+    tune: Literal["frozen", "last-block", "full"] = Field("frozen", description="What of the encoder is trained.")
     options: dict[str, Any] = Field({}, description="Keyword arguments of the encoder.")
 
     @field_validator("columns", mode="before")
@@ -95,6 +96,7 @@ class TrainingConfig(_Section):
     accumulate: int = Field(1, ge=1, description="Batches per optimiser step.")
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     learning_rate: float = Field(3e-3, gt=0)
+    backbone_learning_rate: float = Field(1e-4, gt=0, description="Of pretrained encoders that are tuned.")
     weight_decay: float = Field(1e-2, ge=0)
     schedule: Literal["constant", "cosine", "linear", "plateau"] = "cosine"
     warmup_epochs: float = Field(0.0, ge=0)

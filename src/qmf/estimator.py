@@ -90,8 +90,8 @@ class QMFClassifier(ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: 
         Weight of each class in the cross-entropies.
     label_smoothing : float in [0, 1), default 0
         Label smoothing of the cross-entropies.
-    epochs, batch_size, accumulate, optimizer, learning_rate, weight_decay, schedule, warmup_epochs, clip_norm, \
-patience, monitor, precision
+    epochs, batch_size, accumulate, optimizer, learning_rate, backbone_learning_rate, weight_decay, schedule, \
+warmup_epochs, clip_norm, patience, monitor, precision
         How to train; see `qmf.training.TrainingSettings`.
     validation_fraction : float in [0, 1), default 0.1
         Share of each class held out of training to choose the best epoch and to stop early, where `fit` is given no
@@ -163,6 +163,7 @@ patience, monitor, precision
         accumulate: int = 1,
         optimizer: str = "adamw",
         learning_rate: float = 3e-3,
+        backbone_learning_rate: float = 1e-4,
         weight_decay: float = 1e-2,
         schedule: str = "cosine",
         warmup_epochs: float = 0.0,
@@ -194,6 +195,7 @@ patience, monitor, precision
         self.accumulate = accumulate
         self.optimizer = optimizer
         self.learning_rate = learning_rate
+        self.backbone_learning_rate = backbone_learning_rate
         self.weight_decay = weight_decay
         self.schedule = schedule
         self.warmup_epochs = warmup_epochs
@@ -401,11 +403,12 @@ patience, monitor, precision
             If the weights do not fit the model.
         """
         self.classes_, self.widths_, self.modalities_ = classes, widths, tuple(widths)
+        self.preparation_, self.problems_ = preparation, []
         self.model_ = self._build_model()
         self.model_.load_state_dict(weights)
         self.model_.eval()
         self._predictor = in_double(self.model_)
-        self.history_, self.preparation_, self.problems_ = None, preparation, []
+        self.history_ = None
         for name, value in fitted.items():
             setattr(self, name, value)
 
@@ -491,6 +494,7 @@ patience, monitor, precision
             weighting=self.weighting,
             hidden=self.hidden,
             dropout=self.dropout,
+            backbones={} if self.preparation_ is None else self.preparation_.backbones(),
         )
 
     def _class_weights(self, target: NDArray[np.int64]) -> list[float] | None:

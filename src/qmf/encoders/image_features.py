@@ -16,8 +16,10 @@ from qmf.errors import ConfigError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import nn
 
     from qmf.encoders.efficientnet import EfficientNetLite0
+    from qmf.encoders.tuned import Tune
 
 __all__ = ["ImageFeatures"]
 
@@ -41,7 +43,10 @@ class ImageFeatures:
     fit : {"squash", "crop"}
         Whether the whole picture is squashed into the square, or its central square is taken.
     flip : bool
-        Average the features of the picture and of its mirror image, at twice the cost.
+        Average the features of the picture and of its mirror image, at twice the cost. Only where frozen.
+    tune : {"frozen", "last-block", "full"}
+        What is trained with the model. For "last-block" the features are those before the last block; for "full" they
+        are pixels, and pictures are held in memory as 12 size^2 bytes each.
     max_depth : float, optional
         The depth that becomes 255, see `DepthReader`.
     device : str
@@ -52,7 +57,7 @@ class ImageFeatures:
     kind : str
         As given.
     out_features : int
-        1280.
+        1280 where frozen.
     fingerprint : str
         Hash of weights, options and this file's version.
     reader : ImageReader or DepthReader
@@ -76,16 +81,23 @@ class ImageFeatures:
         size: int = 224,
         fit: Fit = "squash",
         flip: bool = False,
+        tune: Tune = "frozen",
         max_depth: float | None = None,
         device: str = "cpu",
     ) -> None:
         if kind not in ("image", "depth"):
             raise ConfigError(f"kind={kind!r}: expected 'image' or 'depth'.")
-        self.kind, self.flip, self.device = kind, flip, device
-        self.out_features = 1280
+        if tune not in ("frozen", "last-block", "full") or (flip and tune != "frozen"):
+            raise ConfigError(
+                f"tune={tune!r}, flip={flip}: expected frozen, last-block or full, flip only where frozen."
+            )
+        self.kind, self.flip, self.tune, self.device = kind, flip, tune, device
+        self.cached = tune != "full"
+        self._side = -(-size // 32)
+        self.out_features = {"frozen": 1280, "last-block": 192 * self._side**2, "full": 3 * size**2}[tune]
         self.reader = ImageReader(size, fit) if kind == "image" else DepthReader(size, fit, max_depth)
         self._weights = lite0_weights(model)
-        parts = [_VERSION, sha256(self._weights), kind, repr(self.reader), flip]
+        parts = [_VERSION, sha256(self._weights), kind, repr(self.reader), flip, tune]
         self.fingerprint = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         self._network: EfficientNetLite0 | None = None
 
@@ -94,33 +106,50 @@ class ImageFeatures:
         return self.forward([self.reader(value) for value in values])
 
     def forward(self, prepared: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Give features [n, 1280] of n squares [size, size, 3]."""
+        """Give features [n, 1280] of n squares [size, size, 3]; where tuned, what `backbone` takes."""
         import numpy as np
         import torch
 
+        if self.tune == "full":
+            return np.stack(prepared).reshape(len(prepared), -1).astype(np.float32)
         network = self._load()
+        ask = network.trunk if self.tune == "last-block" else network
         parts = []
         with torch.inference_mode():
             for start in range(0, len(prepared), _BATCH):
                 x = torch.from_numpy(np.stack(prepared[start : start + _BATCH])).to(self.device)
-                features = network(x)
+                features = ask(x)
                 if self.flip:
-                    features = (features + network(x.flip(2))) / 2
-                parts.append(features.float().cpu().numpy())
+                    features = (features + ask(x.flip(2))) / 2
+                parts.append(features.float().flatten(1).cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros((0, self.out_features), dtype=np.float32)
+
+    def backbone(self) -> nn.Module | None:
+        """Give the part of the network that is trained with the model; None where it is frozen."""
+        from qmf.encoders.image_tuning import FlatPictures, LastBlock
+
+        if self.tune == "frozen":
+            return None
+        network = self._pretrained()
+        return FlatPictures(network, self.reader.size) if self.tune == "full" else LastBlock(network, self._side)
 
     def save(self, folder: Path) -> None:
         """Copy the weights into `folder`, from which ``ImageFeatures(folder, ...)`` gives the same features."""
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(self._weights, folder / WEIGHTS_FILE)
 
+    def _pretrained(self) -> EfficientNetLite0:
+        from safetensors.torch import load_file
+
+        from qmf.encoders.efficientnet import EfficientNetLite0
+
+        network = EfficientNetLite0()
+        network.load_state_dict(load_file(self._weights))
+        return network
+
     def _load(self) -> EfficientNetLite0:
         if self._network is None:
-            from safetensors.torch import load_file
+            from qmf.encoders.efficientnet import folded
 
-            from qmf.encoders.efficientnet import EfficientNetLite0, folded
-
-            network = EfficientNetLite0()
-            network.load_state_dict(load_file(self._weights))
-            self._network = folded(network).to(self.device)
+            self._network = folded(self._pretrained()).to(self.device)
         return self._network

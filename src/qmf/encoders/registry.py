@@ -14,13 +14,19 @@ if TYPE_CHECKING:
 __all__ = ["DEFAULT_ENCODERS", "ENCODERS", "open_encoder"]
 
 ENCODERS: dict[str, dict[str, tuple[str, str]]] = {
-    "image": {"efficientnet-lite0": ("image_features", "ImageFeatures")},
-    "depth": {"efficientnet-lite0": ("image_features", "ImageFeatures")},
+    "image": {
+        "efficientnet-lite0": ("image_features", "ImageFeatures"),
+        "small-cnn": ("small_pictures", "SmallPictures"),
+    },
+    "depth": {
+        "efficientnet-lite0": ("image_features", "ImageFeatures"),
+        "small-cnn": ("small_pictures", "SmallPictures"),
+    },
     "text": {
         "all-MiniLM-L6-v2": ("text_features", "SentenceFeatures"),
         "hashed-words": ("hashing_words", "HashedWords"),
     },
-    "audio": {"log-mel": ("audio_features", "LogMelFeatures")},
+    "audio": {"log-mel": ("audio_features", "LogMelFeatures"), "audio-cnn": ("audio_cnn", "Waveforms")},
 }
 """Type of a modality to its named encoders: module and class."""
 
@@ -33,7 +39,7 @@ _TRANSFORMERS = {
     "text": ("text_features", "SentenceFeatures"),
     "audio": ("audio_features", "AudioFeatures"),
 }
-_WITHOUT_FILES = ("hashed-words", "log-mel")
+_WITHOUT_FILES = ("hashed-words", "log-mel", "small-cnn", "audio-cnn")
 
 
 def open_encoder(kind: str, name: str, options: dict[str, Any], folder: Path | None = None) -> FrozenEncoder:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
     from numpy.typing import NDArray
+    from torch import nn
+
+    from qmf.encoders.tuned import Tune
 
 __all__ = ["SentenceFeatures", "mean_pooled"]
 
@@ -43,6 +46,10 @@ class SentenceFeatures:
         Texts per forward pass, at least 1. Changes speed and memory, features by less than 1e-5.
     device : str
         Where the model runs, ``"cpu"`` or for example ``"cuda"``.
+    tune : {"frozen", "last-block", "full"}
+        What is trained with the classifier. Where not "frozen", `encode` gives ids of word pieces for `backbone`.
+    longest : int
+        Where tuned: texts are cut to so many word pieces.
 
     Attributes
     ----------
@@ -74,7 +81,15 @@ class SentenceFeatures:
 
     kind = "text"
 
-    def __init__(self, model: str | Path = MINILM, *, batch_size: int = 32, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        model: str | Path = MINILM,
+        *,
+        batch_size: int = 32,
+        device: str = "cpu",
+        tune: Tune = "frozen",
+        longest: int = 64,
+    ) -> None:
         if batch_size < 1:
             raise ConfigError(f"batch_size is {batch_size}, must be at least 1")
         if find_spec("transformers") is None:
@@ -86,9 +101,13 @@ class SentenceFeatures:
         self.device = device
         self._folder = locate_model(model)
         config = read_config(self._folder)
-        self.out_features = _width(self._folder, config)
-        self._longest = _longest(self._folder, config)
-        parts = [_VERSION, self._longest, file_hashes(self._folder)]
+        if tune not in ("frozen", "last-block", "full") or longest < 1:
+            raise ConfigError(f"tune={tune!r}, longest={longest}: expected frozen, last-block or full, and at least 1.")
+        self.tune, self._width = tune, _width(self._folder, config)
+        self.cached = tune == "frozen"
+        self.out_features = self._width if self.cached else longest
+        self._longest = _longest(self._folder, config) if self.cached else longest
+        parts: list[Any] = [_VERSION, self._longest, file_hashes(self._folder)] + ([] if self.cached else [tune])
         self.fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         self._loaded: tuple[Any, Any] | None = None
 
@@ -119,6 +138,8 @@ class SentenceFeatures:
         if not texts:
             return result
         tokenizer, network = self._load()
+        if not self.cached:
+            return self._ids(tokenizer, texts)
         tokens = tokenizer(texts, truncation=True, max_length=self._longest)["input_ids"]
         order = sorted((i for i in range(len(texts)) if tokens[i]), key=lambda i: len(tokens[i]))
         for start in range(0, len(order), self.batch_size):
@@ -126,6 +147,28 @@ class SentenceFeatures:
             batch = tokenizer.pad({"input_ids": [tokens[i] for i in rows]}, return_tensors="pt")
             result[rows] = self._forward(network, batch)
         return result
+
+    def backbone(self) -> nn.Module | None:
+        """Give the network that is trained on rows of word pieces; None where it is frozen."""
+        import copy
+
+        from qmf.encoders.text_tuning import TextBackbone
+
+        if self.cached:
+            return None
+        return TextBackbone(copy.deepcopy(self._load()[1]), self._width, last_only=self.tune == "last-block")
+
+    def _ids(self, tokenizer: Any, texts: list[str]) -> NDArray[np.float32]:
+        import numpy as np
+
+        from qmf.encoders.text_tuning import PAD
+
+        rows = np.full((len(texts), self._longest), PAD, dtype=np.float32)
+        for row, ids in zip(
+            rows, tokenizer(texts, truncation=True, max_length=self._longest)["input_ids"], strict=True
+        ):
+            row[: len(ids)] = ids
+        return rows
 
     def save(self, folder: Path) -> None:
         """Copy the model's files into `folder`, from which ``SentenceFeatures(folder)`` gives the same features."""

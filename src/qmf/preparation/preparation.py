@@ -162,12 +162,19 @@ class Preparation:
             except DataError as error:
                 raise DataError(f"{source}, modality {name!r}: {error}") from error
         report = None if progress is None else lambda done, total: progress(name, done, total)
-        return encode_cached(step, modality.values, workers=workers, problems=problems, progress=report), problems
+        limit = None if getattr(step, "cached", True) else 0
+        values = encode_cached(step, modality.values, workers=workers, problems=problems, progress=report, limit=limit)
+        return values, problems
 
     @property
     def widths(self) -> dict[str, int]:
         """Number of features of each modality."""
         return {name: step.width if hasattr(step, "width") else step.out_features for name, step in self.steps.items()}
+
+    def backbones(self) -> dict[str, Any]:
+        """Give the networks that are trained with the model, for the modalities that have one."""
+        made = {name: step.backbone() for name, step in self.steps.items() if hasattr(step, "backbone")}
+        return {name: network for name, network in made.items() if network is not None}
 
     def document(self) -> dict[str, Any]:
         """Give everything but the encoders' files, as JSON can hold it."""
@@ -230,7 +237,8 @@ def listed(problems: list[Problem]) -> str:
 
 
 def _opened(spec: ModalitySpec, folder: Path | None) -> FrozenEncoder:
-    return open_encoder(spec.type, str(spec.encoder), spec.options, folder)
+    tune = {} if spec.tune == "frozen" else {"tune": spec.tune}
+    return open_encoder(spec.type, str(spec.encoder), spec.options | tune, folder)
 
 
 def _tuples(value: Any) -> Any:

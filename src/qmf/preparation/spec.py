@@ -26,6 +26,8 @@ class ModalitySpec:
     encoder : str or None
         For image, depth, text, audio: a key of `qmf.encoders.registry.ENCODERS`, a transformers model, or
         ``package.module:Class``; None for the type's default.
+    tune : str
+        What of the encoder is trained with the model: "frozen", "last-block" or "full".
     options : dict
         Keyword arguments of the encoder.
     """
@@ -33,6 +35,7 @@ class ModalitySpec:
     type: str
     columns: tuple[str, ...] = ()
     encoder: str | None = None
+    tune: str = "frozen"
     options: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -58,11 +61,11 @@ class ModalitySpec:
         """
         plain = {"type": given} if isinstance(given, str) else given if isinstance(given, Mapping) else vars(given)
         values: dict[str, Any] = dict(plain)
-        unknown = set(values) - {"type", "columns", "encoder", "options"}
+        unknown = set(values) - {"type", "columns", "encoder", "tune", "options"}
         if unknown or values.get("type") not in TYPES:
             raise ConfigError(
-                f"modality {name!r}: expected a type of {', '.join(TYPES)}, and if need be columns, encoder, options;"
-                f" got {given!r}."
+                f"modality {name!r}: expected a type of {', '.join(TYPES)}, and if need be columns, encoder, tune,"
+                f" options; got {given!r}."
             )
         columns = values.get("columns") or ()
         kind = values["type"]
@@ -73,5 +76,6 @@ class ModalitySpec:
             kind,
             (columns,) if isinstance(columns, str) else tuple(columns),
             encoder or DEFAULT_ENCODERS.get(kind),
+            values.get("tune") or "frozen",
             dict(values.get("options") or {}),
         )

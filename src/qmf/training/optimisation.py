@@ -21,17 +21,22 @@ def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim
     model : nn.Module
         Whose parameters to train.
     settings : TrainingSettings
-        `optimizer`, `learning_rate`, `weight_decay`.
+        `optimizer`, `learning_rate`, `backbone_learning_rate` (of what is named ``backbone``), `weight_decay`.
 
     Returns
     -------
     torch.optim.Optimizer
         Fused where torch has it: one call per step for all parameters.
     """
-    trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
-    decayed = [p for name, p in trained if p.dim() > 1 and not name.endswith("bias")]
-    others = [p for name, p in trained if p.dim() <= 1 or name.endswith("bias")]
-    groups = [{"params": decayed, "weight_decay": settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+    groups = []
+    for backbone, rate in ((False, settings.learning_rate), (True, settings.backbone_learning_rate)):
+        trained = [
+            (name, p) for name, p in model.named_parameters() if p.requires_grad and (".backbone." in name) == backbone
+        ]
+        decayed = [p for name, p in trained if p.dim() > 1 and not name.endswith("bias")]
+        others = [p for name, p in trained if p.dim() <= 1 or name.endswith("bias")]
+        groups.append({"params": decayed, "weight_decay": settings.weight_decay, "lr": rate})
+        groups.append({"params": others, "weight_decay": 0.0, "lr": rate})
     groups = [group for group in groups if group["params"]]
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=0.9, fused=True)

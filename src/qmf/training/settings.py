@@ -35,6 +35,8 @@ class TrainingSettings:
         Optimiser (SGD with momentum 0.9).
     learning_rate, weight_decay : float
         Its step size, positive, and decay.
+    backbone_learning_rate : float
+        Step size, positive, for the pretrained part of encoders that are tuned.
     schedule : {"constant", "cosine", "linear", "plateau"}
         Learning rate over the run, per step (to 0 at the last epoch), or on a plateau of the validation objective
         (factor 0.3, patience 10, as the official code).
@@ -60,6 +62,7 @@ class TrainingSettings:
     accumulate: int = 1
     optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
     learning_rate: float = 3e-3
+    backbone_learning_rate: float = 1e-4
     weight_decay: float = 1e-2
     schedule: Literal["constant", "cosine", "linear", "plateau"] = "cosine"
     warmup_epochs: float = 0.0
@@ -77,7 +80,7 @@ class TrainingSettings:
         expected = None
         if name in _POSITIVE_INTEGERS and not (isinstance(value, int) and value >= 1):
             expected = "an integer of 1 or more"
-        elif name == "learning_rate" and not value > 0:
+        elif name in ("learning_rate", "backbone_learning_rate") and not value > 0:
             expected = "a positive number"
         elif name in _NOT_NEGATIVE and not value >= 0:
             expected = "0 or more"
