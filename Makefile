@@ -21,6 +21,7 @@ lint: $(VENV)/.installed-dev
 
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/step_overhead.py
+	$(BIN)/python benchmarks/image_encoding.py
 
 docs: $(VENV)/.installed-dev
 	$(PIP) -e ".[docs]"

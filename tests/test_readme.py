@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from PIL import Image
 
 from qmf.config import parse_config
 
@@ -37,10 +38,24 @@ def test_the_python_example(tmp_path):
 def test_the_commands_in_order(tmp_path):
     lines = [line.partition("#")[0].strip() for block in blocks("bash") for line in block.splitlines()]
     commands = [shlex.split(line) for line in lines if line.startswith("qmf ")]
-    assert [command[1] for command in commands] == ["fit", "evaluate", "predict", "info", "doctor"]
+    built_in, own = commands[:5], commands[5:]
+    assert [command[1] for command in built_in] == ["fit", "evaluate", "predict", "info", "doctor"]
+    assert [command[1] for command in own] == ["init", "validate", "fit", "predict", "evaluate", "corrupt", "cache"]
+    write_photos(tmp_path)
     for command in commands:
         run(command, tmp_path)
     assert (tmp_path / "predictions.parquet").exists()
+    assert (tmp_path / "foggy" / "manifest.jsonl").exists()
+
+
+def write_photos(folder):
+    """A table as the README has it: a label, paths of pictures in `img`, and a text."""
+    lines = ["label,img,title"]
+    for i in range(24):
+        colour = (200, 60, 20) if i % 2 else (20, 60, 200)
+        Image.new("RGB", (32, 32), tuple(c + i for c in colour)).save(folder / f"{i}.png")
+        lines.append(f"{'red' if i % 2 else 'blue'},{i}.png,{'a warm evening' if i % 2 else 'a cold sea'} {i}")
+    (folder / "photos.csv").write_text("\n".join(lines) + "\n")
 
 
 def test_the_make_targets_exist():
@@ -52,7 +67,7 @@ def test_the_make_targets_exist():
 def test_the_configuration_is_valid():
     (example,) = blocks("yaml")
     config = parse_config(yaml.safe_load(example), "README")
-    assert list(config.data.modalities) == ["camera", "weather"]
+    assert list(config.data.modalities) == ["camera", "notes", "weather"]
 
 
 @pytest.mark.parametrize("example", sorted((ROOT / "examples").glob("*.py")), ids=lambda path: path.stem)

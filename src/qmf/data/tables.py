@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qmf.data.cells import UNREADABLE_MARK, decoded, raw_modality
+from qmf.data.cells import UNREADABLE_MARK, decoded, is_utf8, raw_modality
 from qmf.data.columns import require_column, select_columns
 from qmf.data.labels import checked_ids, checked_labels, require_length
 from qmf.data.origin import Origin
@@ -100,7 +99,7 @@ def read_table_parts(path: Path, schema: DataSchema, rows: int) -> Iterator[RawS
     columns = {name: _columns_of(name, schema, names, path) for name in schema.modalities}
     if schema.id is not None:
         require_column(schema.id, names, "the sample id", str(path))
-    if isinstance(decoded(path), BytesIO):
+    if not _is(path, ".parquet") and not is_utf8(path):
         raise DataError(f"{path} is not UTF-8: save it as UTF-8.")
     if _is(path, ".csv"):
         refuse_ragged_csv(path)

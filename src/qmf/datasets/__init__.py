@@ -6,9 +6,10 @@ A loader takes the folder and the split, ``load_mvsa(folder, "train")``, and giv
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from qmf.data import RawSamples
-from qmf.datasets.counts import CountTable, dataset_counts
+from qmf.datasets.counts import CountTable, check_counts, dataset_counts
 from qmf.datasets.food101 import load_food101
 from qmf.datasets.handwritten import HANDWRITTEN_CITATION, load_handwritten
 from qmf.datasets.mvsa import load_mvsa
@@ -19,6 +20,7 @@ __all__ = [
     "DATASETS",
     "HANDWRITTEN_CITATION",
     "CountTable",
+    "check_counts",
     "dataset_counts",
     "load_food101",
     "load_handwritten",
@@ -27,7 +29,7 @@ __all__ = [
     "load_sunrgbd",
 ]
 
-DATASETS: dict[str, Callable[[str, str], RawSamples]] = {
+DATASETS: dict[str, Callable[[str | Path, str], RawSamples]] = {
     "mvsa": load_mvsa,
     "nyud2": load_nyud2,
     "food101": load_food101,

@@ -5,11 +5,20 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from qmf.data import RawSamples
 from qmf.errors import ConfigError
 
-__all__ = ["EXPECTED", "JOINED", "CountTable", "dataset_counts", "require_split", "with_checked_count"]
+__all__ = [
+    "EXPECTED",
+    "JOINED",
+    "CountTable",
+    "check_counts",
+    "dataset_counts",
+    "require_split",
+    "with_checked_count",
+]
 
 EXPECTED: dict[str, dict[str, int]] = {
     "mvsa": {"train": 1555, "validation": 518, "test": 519},
@@ -57,14 +66,50 @@ class CountTable:
         return "\n".join(lines)
 
 
-def dataset_counts(name: str, root: str) -> CountTable:
+def check_counts(name: str, found: Mapping[str, int]) -> CountTable:
+    """Compare numbers of samples with the official ones.
+
+    Parameters
+    ----------
+    name : str
+        A key of `EXPECTED`.
+    found : mapping of str to int
+        By split: "train", "validation", "test", or "train+validation".
+
+    Returns
+    -------
+    CountTable
+        Of the splits for which there is an official number; "train + validation" needs both, or their sum.
+
+    Raises
+    ------
+    ConfigError
+        If the name is unknown.
+
+    Examples
+    --------
+    >>> check_counts("nyud2", {"train": 414, "validation": 381, "test": 654}).differs
+    False
+    """
+    if name not in EXPECTED:
+        raise ConfigError(f"no official counts of a data set {name!r}; known: {', '.join(EXPECTED)}.")
+    numbers = {split.replace(JOINED, "train + validation"): number for split, number in found.items()}
+    rows = []
+    for split, expected in EXPECTED[name].items():
+        parts = [split] if split in numbers else split.split(" + ")
+        if all(part in numbers for part in parts):
+            rows.append((split, expected, sum(numbers[part] for part in parts)))
+    return CountTable(name, tuple(rows))
+
+
+def dataset_counts(name: str, root: str | Path) -> CountTable:
     """Count the splits of a data set.
 
     Parameters
     ----------
     name : str
         A key of `qmf.datasets.DATASETS`.
-    root : str
+    root : str or Path
         Its folder.
 
     Returns
@@ -86,12 +131,12 @@ def dataset_counts(name: str, root: str) -> CountTable:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = {split: len(DATASETS[name](root, split)) for split in _SPLITS}
-    return _table(name, found)
+    return check_counts(name, found)
 
 
 def with_checked_count(name: str, split: str, samples: RawSamples) -> RawSamples:
     """Give the samples, with a warning that holds the table where their number is not the official one."""
-    table = _table(name, {split.replace("+", " + "): len(samples)})
+    table = check_counts(name, {split: len(samples)})
     if table.rows and table.differs:
         warnings.warn(f"{samples.source}: not the official split:\n{table}", UserWarning, stacklevel=3)
     return samples
@@ -110,12 +155,3 @@ def require_split(split: str, *, joined: bool = False) -> str:
     if name not in known:
         raise ConfigError(f"split={split!r}: expected one of {', '.join(known)}.")
     return name
-
-
-def _table(name: str, found: Mapping[str, int]) -> CountTable:
-    rows = []
-    for split, expected in EXPECTED[name].items():
-        parts = [split] if split in found else split.split(" + ")
-        if all(part in found for part in parts):
-            rows.append((split, expected, sum(found[part] for part in parts)))
-    return CountTable(name, tuple(rows))

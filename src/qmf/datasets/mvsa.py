@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qmf.data import DataSchema, ModalityColumns, RawSamples, read_raw
+import numpy as np
+
+from qmf.data import RawSamples
 from qmf.datasets.counts import require_split, with_checked_count
+from qmf.datasets.jsonl_splits import load_jsonl_split
 from qmf.errors import DataError
 
-__all__ = ["jsonl_split", "load_mvsa"]
+__all__ = ["load_mvsa"]
 
-_FILES = {"train": ("train",), "validation": ("dev", "validation", "val"), "test": ("test",)}
+_LABELS = ("positive", "neutral", "negative")
 
 
 def load_mvsa(root: str | Path, split: str, seed: int = 0) -> RawSamples:
@@ -34,7 +37,7 @@ def load_mvsa(root: str | Path, split: str, seed: int = 0) -> RawSamples:
     Raises
     ------
     DataError
-        If the file is missing or damaged.
+        If the file is missing, or a line is not as described.
     ConfigError
         If there is no such split.
 
@@ -43,16 +46,10 @@ def load_mvsa(root: str | Path, split: str, seed: int = 0) -> RawSamples:
     Niu et al., Sentiment Analysis on Multi-View Social Data, MMM 2016.
     """
     split = require_split(split)
-    return with_checked_count("mvsa", split, jsonl_split(Path(root), split))
-
-
-def jsonl_split(root: Path, split: str) -> RawSamples:
-    """Read ``train.jsonl``, ``dev.jsonl`` or ``test.jsonl`` with ``id``, ``label``, ``text`` and ``img``."""
-    places = {
-        "image": ModalityColumns(("img",), type="image"),
-        "text": ModalityColumns(("text",), type="text"),
-    }
-    for name in _FILES[split]:
-        if (root / f"{name}.jsonl").exists():
-            return read_raw(root / f"{name}.jsonl", DataSchema(places, "label", "id"), require_label=True)
-    raise DataError(f"{root}: no {_FILES[split][0]}.jsonl; expected one JSON object per line: id, label, text, img.")
+    samples = load_jsonl_split(Path(root), split)
+    for row in np.flatnonzero(~np.isin(samples.labels, _LABELS))[:1]:
+        raise DataError(
+            f"{samples.origin.place(int(row), None)}: label {np.asarray(samples.labels)[row]!s}; expected one of"
+            f" {', '.join(_LABELS)}. Other classes: read the file with `read_raw`."
+        )
+    return with_checked_count("mvsa", split, samples)

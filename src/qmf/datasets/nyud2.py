@@ -10,6 +10,7 @@ import numpy as np
 from qmf.data import RawModality, RawSamples
 from qmf.data.origin import Origin
 from qmf.data.raw import file_or_absent
+from qmf.data.text_files import refuse_ragged_csv
 from qmf.datasets.counts import require_split, with_checked_count
 from qmf.datasets.side_by_side import load_side_by_side
 from qmf.errors import DataError
@@ -57,23 +58,36 @@ def load_nyud2(root: str | Path, split: str, seed: int = 0) -> RawSamples:
 
 
 def _listed(folder: Path, labels: Path, split: str) -> RawSamples:
-    with labels.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise DataError(f"{labels}: no column {missing[0]!r}; expected {', '.join(_COLUMNS)}.")
-        rows = list(enumerate(reader, start=2))
-    for line, row in rows:
-        if row["split"] not in _NAMES:
-            raise DataError(f"{labels}, line {line}: split {row['split']!r}; expected {', '.join(_NAMES)}.")
-    chosen = [(line, row) for line, row in rows if _NAMES[row["split"]] in split.split("+")]
+    chosen = [row for row in _rows(labels) if _NAMES[row[2]] in split.split("+")]
     if not chosen:
         raise DataError(f"{labels}: no row of the split {split!r}.")
-    ids = [row["id"] for _, row in chosen]
+    lines, ids = [line for line, *_ in chosen], [key for _, key, *_ in chosen]
     modalities = {
         "rgb": RawModality("image", [file_or_absent(f"rgb/{key}.jpg", folder) for key in ids]),
         "depth": RawModality("depth", [file_or_absent(f"depth/{key}.png", folder) for key in ids]),
     }
-    lines = [line for line, _ in chosen]
     origin = Origin(str(labels), lambda row: f"line {lines[row]}", ids=np.array(ids))
-    return RawSamples(modalities, np.array([row["class10"] for _, row in chosen]), origin)
+    return RawSamples(modalities, np.array([label for *_, label in chosen]), origin)
+
+
+def _rows(labels: Path) -> list[tuple[int, str, str, str]]:
+    """Give line, id, split and class of each row."""
+    refuse_ragged_csv(labels)
+    rows: list[tuple[int, str, str, str]] = []
+    seen: dict[str, int] = {}
+    with labels.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise DataError(f"{labels}: no column {missing[0]!r}; expected {', '.join(_COLUMNS)}.")
+        for cells in reader:
+            line, (key, part, label) = reader.line_num, (cells[name].strip() for name in _COLUMNS)
+            if part not in _NAMES:
+                raise DataError(f"{labels}, line {line}: split {part!r}; expected {', '.join(_NAMES)}.")
+            if not key or not label:
+                raise DataError(f"{labels}, line {line}: {'class10' if key else 'id'} is empty; every frame needs one.")
+            if key in seen:
+                raise DataError(f"{labels}, line {line}: id {key!r} stands in line {seen[key]} too; expected it once.")
+            seen[key] = line
+            rows.append((line, key, part, label))
+    return rows
