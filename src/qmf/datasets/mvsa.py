@@ -47,9 +47,10 @@ def load_mvsa(root: str | Path, split: str, seed: int = 0) -> RawSamples:
     """
     split = require_split(split)
     samples = load_jsonl_split(Path(root), split)
-    for row in np.flatnonzero(~np.isin(samples.labels, _LABELS))[:1]:
+    labels = np.asarray(samples.labels).tolist()
+    for row in (row for row, label in enumerate(labels) if label not in _LABELS):
         raise DataError(
-            f"{samples.origin.place(int(row), None)}: label {np.asarray(samples.labels)[row]!s}; expected one of"
-            f" {', '.join(_LABELS)}. Other classes: read the file with `read_raw`."
+            f"{samples.origin.place(row, None)}: label {labels[row]!r}; expected one of {', '.join(_LABELS)}. Other"
+            " classes are read with `read_raw`."
         )
     return with_checked_count("mvsa", split, samples)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,6 @@ import numpy as np
 from qmf.data import RawModality, RawSamples
 from qmf.data.origin import Origin
 from qmf.data.raw import file_or_absent
-from qmf.data.text_files import refuse_ragged_csv
 from qmf.datasets.counts import require_split, with_checked_count
 from qmf.datasets.side_by_side import load_side_by_side
 from qmf.errors import DataError
@@ -72,22 +72,33 @@ def _listed(folder: Path, labels: Path, split: str) -> RawSamples:
 
 def _rows(labels: Path) -> list[tuple[int, str, str, str]]:
     """Give line, id, split and class of each row."""
-    refuse_ragged_csv(labels)
     rows: list[tuple[int, str, str, str]] = []
     seen: dict[str, int] = {}
-    with labels.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise DataError(f"{labels}: no column {missing[0]!r}; expected {', '.join(_COLUMNS)}.")
-        for cells in reader:
-            line, (key, part, label) = reader.line_num, (cells[name].strip() for name in _COLUMNS)
-            if part not in _NAMES:
-                raise DataError(f"{labels}, line {line}: split {part!r}; expected {', '.join(_NAMES)}.")
-            if not key or not label:
-                raise DataError(f"{labels}, line {line}: {'class10' if key else 'id'} is empty; every frame needs one.")
-            if key in seen:
-                raise DataError(f"{labels}, line {line}: id {key!r} stands in line {seen[key]} too; expected it once.")
-            seen[key] = line
-            rows.append((line, key, part, label))
+    for line, cells in _cells(labels):
+        key, part, label = (str(cells[name]).strip() for name in _COLUMNS)
+        if part not in _NAMES:
+            raise DataError(f"{labels}, line {line}: split {part!r}; expected {', '.join(_NAMES)}.")
+        if not key or not label:
+            raise DataError(f"{labels}, line {line}: {'class10' if key else 'id'} is empty; every frame needs one.")
+        if key in seen:
+            raise DataError(f"{labels}, line {line}: id {key!r} stands in line {seen[key]} too; expected it once.")
+        seen[key] = line
+        rows.append((line, key, part, label))
     return rows
+
+
+def _cells(labels: Path) -> Iterator[tuple[int, dict[str, str]]]:
+    with labels.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        try:
+            missing = [name for name in _COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise DataError(f"{labels}: no column {missing[0]!r}; expected {', '.join(_COLUMNS)}.")
+            for cells in reader:
+                if None in cells or None in cells.values():
+                    raise DataError(f"{labels}, line {reader.line_num}: more or fewer cells than the header has names.")
+                yield reader.line_num, cells
+        except UnicodeDecodeError as error:
+            raise DataError(f"{labels}: not UTF-8: {error}; save it as UTF-8.") from error
+        except csv.Error as error:
+            raise DataError(f"{labels}, line {reader.line_num}: not valid CSV: {error}.") from error
