@@ -85,3 +85,18 @@ def test_what_is_tuned_gets_what_it_needs(pictures):
         ImageFeatures(tune="full", flip=True)
     with pytest.raises(DataError, match="no such file"):
         ImageFeatures().encode(["nowhere.jpg"])
+
+
+def test_weights_of_something_else_and_no_pictures_at_all(pictures, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"no weights")
+    with pytest.raises(ConfigError, match="does not hold the weights of efficientnet-lite0"):
+        ImageFeatures(tmp_path).forward(list(pictures.numpy()[:1]))
+    assert ImageFeatures(tmp_path, tune="full", size=8).encode([]).shape == (0, 192)
+
+
+@needs_wheel
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("QMF_CACHE", str(tmp_path / "file"))
+    with pytest.raises(ConfigError, match="set QMF_CACHE to a writable folder"):
+        ImageFeatures()

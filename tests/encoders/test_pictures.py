@@ -108,3 +108,36 @@ def test_depth_of_16_bits_floats_and_two_channels():
     with pytest.raises(DataError, match="say max_depth"):
         DepthReader()(metres)
     assert DepthReader(4)(np.zeros((8, 8), dtype=np.uint8)).max() == 0
+
+
+def test_what_pillow_raises_is_told_once_and_other_errors_pass(tmp_path):
+    whole = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 50, 3), dtype=np.uint8)).save(whole, "JPEG")
+    with pytest.raises(DataError, match=r"^a picture given as bytes: 50 x 50 pixels, more than 100$"):
+        ImageReader(max_pixels=100)(whole.getvalue())
+    with pytest.raises(DataError, match="a PIL image: not a whole picture"):
+        ImageReader()(Image.open(io.BytesIO(whole.getvalue()[:1000])))
+    with pytest.raises(DataError, match="too long"):
+        ImageReader()("x" * 5000)
+    with pytest.raises(DataError, match="expected uint8"):
+        ImageReader()(np.zeros((0, 5, 3), dtype=np.uint8))
+    with pytest.raises(ConfigError, match="max_depth=-1"):
+        DepthReader(max_depth=-1)
+
+    class Wrong:
+        source = whole.getvalue()
+
+        def apply(self, picture):
+            raise ConfigError("no such corruption")
+
+    with pytest.raises(ConfigError, match=r"^no such corruption$"):
+        ImageReader()(Wrong())
+
+
+def test_16_bit_grey_is_not_clipped_where_a_level_is_transparent():
+    deep = io.BytesIO()
+    Image.fromarray(np.full((10, 10), 100 * 256, dtype=np.uint16)).save(deep, "PNG", transparency=0)
+    assert (ImageReader(4)(deep.getvalue()) == 100).all()
+    big_endian = Image.frombytes("I;16B", (10, 10), np.full((10, 10), 100 * 256, dtype=">u2").tobytes())
+    assert (ImageReader(4)(big_endian) == 100).all()
+    assert (DepthReader(4)(big_endian) == 100).all()

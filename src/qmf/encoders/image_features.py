@@ -111,7 +111,7 @@ class ImageFeatures:
         import torch
 
         if self.tune == "full":
-            return np.stack(prepared).reshape(len(prepared), -1).astype(np.float32)
+            return np.asarray(prepared, dtype=np.float32).reshape(len(prepared), self.out_features)
         network = self._load()
         ask = network.trunk if self.tune == "last-block" else network
         parts = []
@@ -139,12 +139,20 @@ class ImageFeatures:
         shutil.copyfile(self._weights, folder / WEIGHTS_FILE)
 
     def _pretrained(self) -> EfficientNetLite0:
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         from qmf.encoders.efficientnet import EfficientNetLite0
 
         network = EfficientNetLite0()
-        network.load_state_dict(load_file(self._weights))
+        try:
+            network.load_state_dict(load_file(self._weights))
+        except (OSError, RuntimeError, SafetensorError) as error:
+            reason = str(error).splitlines()[0].rstrip(".:")
+            raise ConfigError(
+                f"{self._weights} does not hold the weights of {LITE0}: {reason}. If it lies in qmf's cache, delete it:"
+                " it is made anew."
+            ) from error
         return network
 
     def _load(self) -> EfficientNetLite0:

@@ -72,7 +72,10 @@ def _convert(path: Path) -> None:
     given = torch.load(source, weights_only=True, map_location="cpu")
     names = list(EfficientNetLite0().state_dict())
     tensors = [tensor.contiguous() for name, tensor in given.items() if not name.startswith("_fc")]
-    atomic_write_bytes(path, save(dict(zip(names, tensors, strict=True))))
+    try:
+        atomic_write_bytes(path, save(dict(zip(names, tensors, strict=True))))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error}; set QMF_CACHE to a writable folder") from error
 
 
 def sha256(path: Path) -> str:

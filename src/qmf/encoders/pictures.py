@@ -25,6 +25,7 @@ __all__ = ["DepthReader", "ImageReader", "opened"]
 
 Fit = Literal["squash", "crop"]
 MAX_PIXELS = 100_000_000
+_DEEP = ("I", "I;16", "I;16B", "I;16L", "F")  # modes of one channel, of more than 8 bits
 _HOLE = 0.5  # a pixel of which less than this share was measured is a hole
 
 
@@ -98,6 +99,10 @@ class DepthReader:
 
     def __post_init__(self) -> None:
         _check(self.size, self.fit)
+        if self.max_depth is not None and not 0 < self.max_depth < float("inf"):
+            raise ConfigError(
+                f"max_depth={self.max_depth}: expected a positive number, in the units of the depth maps."
+            )
 
     def __call__(self, value: Any) -> NDArray[np.uint8]:
         """Read one depth map.
@@ -133,11 +138,11 @@ class DepthReader:
             array = value
         else:
             with opened(value, self.max_pixels) as picture:
-                if picture.mode not in ("L", "I", "I;16", "F", "RGB"):
+                if picture.mode not in ("L", "RGB", *_DEEP):
                     picture = picture.convert("RGB")
                 array = np.asarray(picture)
         array = array[..., None] if array.ndim == 2 else array
-        if array.ndim != 3 or not 1 <= array.shape[2] <= 3 or array.dtype.kind not in "uif":
+        if array.ndim != 3 or not array.size or array.shape[2] > 3 or array.dtype.kind not in "uif":
             raise DataError(f"a depth map of shape {array.shape} and type {array.dtype}; expected 1 to 3 channels")
         highest = self.max_depth or {"uint8": 255.0, "uint16": 65535.0, "int32": 65535.0}.get(array.dtype.name)
         if highest is None:
@@ -169,36 +174,52 @@ def opened(value: Any, max_pixels: int = MAX_PIXELS) -> Iterator[Image]:
         If it cannot be read: a folder, a dangling link, empty, no picture, truncated, too large.
     """
     try:
-        from PIL import Image, ImageOps
+        from PIL import Image
     except ImportError as error:
         raise MissingDependencyError('pictures need Pillow, not installed here: pip install "qmf[image]"') from error
     import numpy as np
 
     if isinstance(value, np.ndarray):
         yield _of_array(value)
-        return
-    if isinstance(value, Image.Image):
-        yield ImageOps.exif_transpose(value)
-        return
-    if hasattr(value, "apply") and hasattr(value, "source"):
+    elif isinstance(value, Image.Image):
+        yield _decoded(value, "a PIL image", max_pixels)
+    elif hasattr(value, "apply") and hasattr(value, "source"):
         with opened(value.source, max_pixels) as whole:
             yield value.apply(whole)
-        return
-    source, name = _source(value)
+    else:
+        source, name = _source(value)
+        with _named(name):
+            picture = Image.open(source)
+        with picture:
+            yield _decoded(picture, name, max_pixels)
+
+
+def _decoded(picture: Image, name: str, max_pixels: int) -> Image:
+    """Decode what is open, if it is not too large, and turn it upright."""
+    from PIL import ImageOps
+
+    width, height = picture.size
+    if width * height > max_pixels:
+        raise DataError(f"{name}: {width} x {height} pixels, more than {max_pixels:,}")
+    with _named(name):
+        picture.load()
+        return ImageOps.exif_transpose(picture)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Make a `DataError` of what Pillow raises; on broken files its decoders raise nearly anything."""
+    from PIL import Image
+
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(source)
-        with picture:
-            width, height = picture.size
-            if width * height > max_pixels:
-                raise DataError(f"{name}: {width} x {height} pixels, more than {max_pixels:,}")
-            picture.load()
-            yield ImageOps.exif_transpose(picture)
-    except Image.DecompressionBombError as error:
-        raise DataError(f"{name}: too large a picture: {error}") from error
-    except (OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"{name}: not a whole picture: {_reason(error)}") from error
+            yield
+    except MemoryError:
+        raise
+    except Exception as error:
+        what = "too large a picture" if isinstance(error, Image.DecompressionBombError) else "not a whole picture"
+        raise DataError(f"{name}: {what}: {_reason(error)}") from error
 
 
 def _source(value: Any) -> tuple[Any, str]:
@@ -209,12 +230,16 @@ def _source(value: Any) -> tuple[Any, str]:
     if not isinstance(value, str | os.PathLike):
         raise DataError(f"a {type(value).__name__} where a picture belongs: give a path, bytes, an array")
     path = Path(value)
-    if path.is_dir():
-        raise DataError(f"{path}: a folder where a picture belongs")
-    if not path.exists():
-        raise DataError(f"{path}: {'a link to a file that does not exist' if path.is_symlink() else 'no such file'}")
-    if not path.stat().st_size:
-        raise DataError(f"{path}: empty (0 bytes)")
+    try:
+        if path.is_dir():
+            raise DataError(f"{path}: a folder where a picture belongs")
+        if not path.exists():
+            reason = "a link to a file that does not exist" if path.is_symlink() else "no such file"
+            raise DataError(f"{path}: {reason}")
+        if not path.stat().st_size:
+            raise DataError(f"{path}: empty (0 bytes)")
+    except OSError as error:  # no permission, too long a name
+        raise DataError(f"{str(path)[:200]}: {error.strerror}") from error
     return path, str(path)
 
 
@@ -227,20 +252,23 @@ def _of_array(array: NDArray[Any]) -> Image:
     import numpy as np
     from PIL import Image
 
-    if array.dtype != np.uint8 or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
+    if array.dtype != np.uint8 or not array.size or not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)):
         raise DataError(f"an array of shape {array.shape} and type {array.dtype}; expected uint8 [H, W] or [H, W, 3]")
     return Image.fromarray(array)
 
 
 def _as_rgb(picture: Image) -> Image:
+    import numpy as np
     from PIL import Image
 
+    if picture.mode in _DEEP:  # first: converting one to RGBA would clip it to white
+        grey = np.clip(np.asarray(picture, dtype=np.float32) / 256, 0, 255)
+        return Image.fromarray(np.nan_to_num(grey).astype(np.uint8)).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         colour = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", colour.size, "white"), colour).convert("RGB")
-    if picture.mode in ("I", "I;16", "I;16B", "F"):
-        return picture.point(lambda grey: grey / 256).convert("L").convert("RGB")
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+    with _named(f"a picture of mode {picture.mode}"):
+        return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _central_square(width: int, height: int) -> tuple[float, float, float, float]:

@@ -58,7 +58,7 @@ class SmallPictures:
         """Give pixels [n, 3 size^2], 0 to 255, of n squares."""
         import numpy as np
 
-        return np.stack(prepared).reshape(len(prepared), -1).astype(np.float32)
+        return np.asarray(prepared, dtype=np.float32).reshape(len(prepared), self.out_features)
 
     def backbone(self) -> nn.Module:
         """Give the network that is trained on the pixels."""
