@@ -22,12 +22,24 @@ __all__ = ["AudioCNN", "Waveforms"]
 class AudioCNN(nn.Module):
     """Log-mel spectrogram and a `SmallCNN` on it.
 
+    Normalised by groups, not by batch: no sample, and no row of zeros where one is absent, changes another's features.
+
     Parameters
     ----------
     sample_rate : int
         Of the waveforms.
     bands : int
         Mel bands.
+
+    Attributes
+    ----------
+    out_features : int
+        128.
+
+    Raises
+    ------
+    ConfigError
+        As `LogMel` does.
 
     Examples
     --------
@@ -50,7 +62,7 @@ class AudioCNN(nn.Module):
 
 
 class Waveforms:
-    """Gives waveforms, on which an `AudioCNN` is trained; needs no pretrained weights.
+    """Waveforms, on which an `AudioCNN` is trained; needs no pretrained weights.
 
     Parameters
     ----------
@@ -83,7 +95,7 @@ class Waveforms:
         """Give waveforms [n, T]."""
         import numpy as np
 
-        return np.stack(prepared)
+        return np.stack(prepared) if len(prepared) else np.zeros((0, self.out_features), dtype=np.float32)
 
     def backbone(self) -> nn.Module:
         """Give the network that is trained on the waveforms."""

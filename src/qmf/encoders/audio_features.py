@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qmf.encoders.sounds import AudioReader
 from qmf.encoders.text_weights import file_hashes
 from qmf.encoders.transformers_files import copy_model, model_folder, quiet_loading
-from qmf.errors import ConfigError
+from qmf.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,7 +34,7 @@ class LogMelFeatures:
     seconds : float
         Length that is looked at; shorter sounds are followed by silence.
     bands : int
-        Mel bands.
+        Mel bands, at least 1.
 
     Attributes
     ----------
@@ -45,12 +45,25 @@ class LogMelFeatures:
     fingerprint : str
         Names the method, its version and options.
     reader : AudioReader
-        From a file to what `forward` takes.
+        From a file to what `forward` takes; can be pickled.
+
+    Raises
+    ------
+    ConfigError
+        If a parameter is out of the range of `AudioReader`, or `bands` is below 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> LogMelFeatures(seconds=0.5).encode([(np.zeros(8000), 16000)]).shape
+    (1, 192)
     """
 
     kind = "audio"
 
     def __init__(self, *, sample_rate: int = 16_000, seconds: float = 4.0, bands: int = 64) -> None:
+        if bands < 1:
+            raise ConfigError(f"bands is {bands}, must be at least 1")
         self.reader = AudioReader(sample_rate, seconds)
         self.bands = bands
         self.out_features = 3 * bands
@@ -76,6 +89,9 @@ class LogMelFeatures:
                 change = s.diff(dim=2).abs().mean(dim=2)
                 parts.append(torch.cat([s.mean(dim=2), s.std(dim=2, correction=0), change], dim=1).numpy())
         return np.concatenate(parts)
+
+    def save(self, folder: Path) -> None:
+        """Write nothing: there are no files, the options say it all."""
 
 
 class AudioFeatures:
@@ -113,34 +129,59 @@ class AudioFeatures:
         self.reader = AudioReader(int(preprocessing.get("sampling_rate", 16_000)), seconds)
         parts = [_VERSION, file_hashes(self._folder), repr(self.reader)]
         self.fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-        self._loaded: tuple[Any, Any] | None = None
+        self._loaded: tuple[Any, Any] | None = None  # the weights load at the first use
 
     def encode(self, values: Sequence[Any]) -> NDArray[np.float32]:
         """Give features [n, D] of n sounds; see `AudioReader` for what they may be and what is raised."""
         return self.forward([self.reader(value) for value in values])
 
     def forward(self, prepared: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Give features [n, D] of n waveforms."""
+        """Give features [n, D] of n waveforms.
+
+        Raises
+        ------
+        ConfigError
+            If the model cannot be loaded, or cannot take sounds of this length or any sound alone.
+        DataError
+            If its features are not as wide as its ``config.json`` says.
+        """
         import numpy as np
         import torch
 
         if not len(prepared):
             return np.zeros((0, self.out_features), dtype=np.float32)
-        (extractor, network), parts = self._load(), []
+        self._load()
         with torch.inference_mode():
-            for start in range(0, len(prepared), _MODEL_BATCH):
-                block = list(prepared[start : start + _MODEL_BATCH])
-                inputs = extractor(block, sampling_rate=self.reader.sample_rate, return_tensors="pt", padding=True)
-                output = network(**{name: x.to(self.device) for name, x in inputs.items()})
-                parts.append(output.last_hidden_state.mean(dim=1).float().cpu().numpy())
-        return np.concatenate(parts)
+            starts = range(0, len(prepared), _MODEL_BATCH)
+            features = np.concatenate([self._pooled(prepared[start : start + _MODEL_BATCH]) for start in starts])
+        if features.shape[1] != self.out_features:
+            raise DataError(f"{self._folder}: {features.shape[1]} features, its config.json says {self.out_features}")
+        return features
 
     def save(self, folder: Path) -> None:
         """Copy the model's files into `folder`, from which ``AudioFeatures(folder, ...)`` gives the same features."""
         copy_model(self._folder, folder)
 
+    def _pooled(self, prepared: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+        """Give the mean hidden state over time of a few waveforms of one length."""
+        import torch
+
+        extractor, network = self._load()
+        try:
+            inputs = extractor(list(prepared), sampling_rate=self.reader.sample_rate, return_tensors="pt", padding=True)
+            hidden = network(**{name: x.to(self.device) for name, x in inputs.items()}).last_hidden_state
+        except torch.OutOfMemoryError:
+            raise
+        except (RuntimeError, ValueError, TypeError, AttributeError) as error:
+            raise ConfigError(
+                f"Audio model {self._folder} gives no last_hidden_state of sounds of {self.reader.seconds} s: {error}"
+            ) from error
+        features: NDArray[np.float32] = hidden.mean(dim=1).float().cpu().numpy()
+        return features
+
     def _load(self) -> tuple[Any, Any]:
         if self._loaded is None:
+            from safetensors import SafetensorError
             from transformers import AutoFeatureExtractor, AutoModel
 
             try:
@@ -148,7 +189,7 @@ class AudioFeatures:
                     extractor = AutoFeatureExtractor.from_pretrained(self._folder, local_files_only=True)
                     options: dict[str, Any] = {"local_files_only": True, "use_safetensors": True, "dtype": "float32"}
                     network = AutoModel.from_pretrained(self._folder, **options)
-            except (OSError, ValueError, KeyError, ImportError) as error:
+            except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
                 raise ConfigError(f"Audio model {self._folder} cannot be loaded: {error}") from error
             self._loaded = extractor, network.to(self.device).eval().requires_grad_(False)
         return self._loaded
