@@ -76,6 +76,11 @@ class ModelConfig(_Section):
     modality_dropout: float | dict[str, float] = Field(
         0.0, description="Rate, or rate by modality, at which training treats a modality as absent."
     )
+    augmentation: list[dict[str, str]] | None = Field(
+        None,
+        description="Each entry adds a damaged copy of the training samples: modality to NAME[:SEVERITY[:RATE]], e.g."
+        " [{image: 'gaussian_noise:3'}].",
+    )
 
 
 class LossConfig(_Section):

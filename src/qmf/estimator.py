@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -33,7 +33,16 @@ from qmf.errors import ConfigError, DataError
 from qmf.fusion import QualityAwareFusion
 from qmf.objective import QMFObjective
 from qmf.persistence import ModelFolderMixin
-from qmf.preparation import ModalitySpec, Preparation, Problem, encoding_progress, listed
+from qmf.preparation import (
+    ModalitySpec,
+    Preparation,
+    Problem,
+    damaged_copies,
+    encoding_progress,
+    listed,
+    vectors_as_raw,
+    with_copies,
+)
 from qmf.ranking import Pairs
 from qmf.training import TrainingSettings, train
 from qmf.training.random_state import seeded
@@ -86,6 +95,9 @@ class QMFClassifier(ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: 
     modality_dropout : float or mapping of str to float, default 0
         Rate at which, in training, a sample's modality is treated as absent; by modality, those not named are
         protected. Every sample keeps at least one.
+    augmentation : sequence of mapping of str to str, optional
+        Each entry adds a damaged copy of all training samples, modality to ``NAME[:SEVERITY[:RATE]]``, for example
+        ``[{"image": "gaussian_noise:3"}]``; see `qmf.preparation.Damage`. Held-out samples are never among them.
     class_weight : {"balanced"} or mapping of label to float, optional
         Weight of each class in the cross-entropies.
     label_smoothing : float in [0, 1), default 0
@@ -156,6 +168,7 @@ warmup_epochs, clip_norm, patience, monitor, precision
         hidden: int = 128,
         dropout: float = 0.3,
         modality_dropout: float | Mapping[str, float] = 0.0,
+        augmentation: Sequence[Mapping[str, str]] | None = None,
         class_weight: Literal["balanced"] | Mapping[Any, float] | None = None,
         label_smoothing: float = 0.0,
         epochs: int = 100,
@@ -188,6 +201,7 @@ warmup_epochs, clip_norm, patience, monitor, precision
         self.hidden = hidden
         self.dropout = dropout
         self.modality_dropout = modality_dropout
+        self.augmentation = augmentation
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing
         self.epochs = epochs
@@ -247,7 +261,8 @@ warmup_epochs, clip_norm, patience, monitor, precision
         """
         self.problems_: list[Problem] = []
         self.preparation_: Preparation | None = None
-        samples = self._samples(X, y, fitting=True)
+        given = self._given(X, y, fitting=True)
+        samples = self._encoded(given, fitting=True)
         labels = self._labels(samples)
         seed = self._seed()
         settings = self._settings(seed)
@@ -259,7 +274,8 @@ warmup_epochs, clip_norm, patience, monitor, precision
         self.modalities_ = samples.modalities
         self.widths_ = {name: x.shape[1] for name, x in samples.features.items()}
         self.n_features_in_ = sum(self.widths_.values())
-        training, held_out = self._hold_out(samples, target, validation, seed)
+        kept, held_out = self._hold_out(samples, target, validation, seed)
+        training = self._augmented(replace(samples, labels=target), given, kept, seed)
         self.train_ids_ = training.ids
         with seeded(seed, "initial weights"):
             self.model_ = self._build_model()
@@ -413,17 +429,24 @@ warmup_epochs, clip_norm, patience, monitor, precision
             setattr(self, name, value)
 
     def _samples(self, X: Any, y: ArrayLike | None, *, fitting: bool) -> Samples:
+        return self._encoded(self._given(X, y, fitting=fitting), fitting=fitting)
+
+    def _encoded(self, given: Samples | RawSamples, *, fitting: bool) -> Samples:
+        return self._prepared(given, fitting=fitting) if isinstance(given, RawSamples) else given
+
+    def _given(self, X: Any, y: ArrayLike | None, *, fitting: bool) -> Samples | RawSamples:
+        """Give X in one of the two forms that all others become."""
         if isinstance(X, Samples):
             return X if y is None else X.with_labels(y)
         if isinstance(X, RawSamples):
-            return self._prepared(X, fitting=fitting)
+            return X
         if fitting and y is None:
             raise DataError("QMFClassifier requires y to be passed, but the target y is None.")
         if self.modalities is not None:
             places = {name: ModalityColumns(spec.columns, type=spec.type) for name, spec in self._specs().items()}
             if not fitting and isinstance(X, Mapping):
                 places = {name: place for name, place in places.items() if name in X}
-            return self._prepared(raw_from_memory(X, y, places), fitting=fitting)
+            return raw_from_memory(X, y, places)
         if isinstance(X, Mapping):
             return from_arrays(X if fitting else _without_all_none(X), y)
         if self.views is not None:
@@ -461,13 +484,11 @@ warmup_epochs, clip_norm, patience, monitor, precision
 
     def _hold_out(
         self, samples: Samples, target: NDArray[np.int64], validation: Any, seed: int
-    ) -> tuple[Samples, Samples | None]:
-        """Give training and validation samples, labels as positions in `classes_`."""
-        coded = replace(samples, labels=target)
+    ) -> tuple[NDArray[np.intp], Samples | None]:
+        """Give the rows that are trained on, and the validation samples, labels as positions in `classes_`."""
         if validation is not None:
-            given = self._validation_samples(validation)
-            given = match_modalities(given, self.widths_)
-            return coded, replace(given, labels=encode_labels(given, self.classes_))
+            given = match_modalities(self._validation_samples(validation), self.widths_)
+            return np.arange(len(samples)), replace(given, labels=encode_labels(given, self.classes_))
         if not 0 <= self.validation_fraction < 1:
             raise ConfigError(f"validation_fraction={self.validation_fraction!r}: expected a number in [0, 1).")
         kept, held = holdout_split(target, self.validation_fraction, seed)
@@ -478,7 +499,16 @@ warmup_epochs, clip_norm, patience, monitor, precision
                 UserWarning,
                 stacklevel=3,
             )
-        return (coded.take(kept), coded.take(held)) if len(held) else (coded, None)
+        return kept, replace(samples, labels=target).take(held) if len(held) else None
+
+    def _augmented(self, coded: Samples, given: Samples | RawSamples, rows: NDArray[np.intp], seed: int) -> Samples:
+        """Give the samples that are trained on, and their damaged copies."""
+        training = coded if len(rows) == len(coded) else coded.take(rows)
+        if not self.augmentation:
+            return training
+        raw = given.take(rows) if isinstance(given, RawSamples) else vectors_as_raw(training)
+        copies = damaged_copies(raw, self.augmentation, seed=seed)
+        return with_copies(training, copies, lambda copy: self._prepared(copy, fitting=True))
 
     def _validation_samples(self, validation: Any) -> Samples:
         if isinstance(validation, RawSamples):

@@ -65,7 +65,8 @@ def test_validate_finds_nothing_wrong_but_what_splits_share(root):
     document = json.loads(result.stdout)
     train = document["parts"]["train"]
     assert train["modalities"]["img"] == {
-        "type": "image", "present": N - 1, "absent": 1, "unreadable": 0, "distinct": N - 1
+        "type": "image", "present": N - 1, "absent": 1, "unreadable": 0, "distinct": N - 1,
+        "sizes": "12 x 12", "forms": "PNG RGB 59",
     }  # fmt: skip
     assert train["labels"] == {"night": N // 2, "day": N // 2}
     assert len(document["leaks"]) == 19

@@ -40,6 +40,10 @@ def test_folding_and_splitting_change_nothing(trained, pictures):
         torch.testing.assert_close(folded(trained)(pictures), whole, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(trained.tail(trained.trunk(pictures)), whole)
         assert trained.trunk(pictures).shape == (5, 192, 7, 7)
+        stages = trained.stages(pictures)
+        torch.testing.assert_close(stages[:, -1280:], whole)
+        torch.testing.assert_close(stages[:, 112:304], trained.trunk(pictures).mean(dim=(2, 3)))
+        assert stages.shape == (5, trained.stages_out_features)
 
 
 @needs_wheel
@@ -81,7 +85,7 @@ def test_what_is_tuned_gets_what_it_needs(pictures):
         assert rows.shape == (2, encoder.out_features)
         with torch.inference_mode():
             np.testing.assert_allclose(encoder.backbone().eval()(rows).numpy(), whole, atol=1e-3)
-    with pytest.raises(ConfigError, match="flip only where frozen"):
+    with pytest.raises(ConfigError, match="stages and flip only where frozen"):
         ImageFeatures(tune="full", flip=True)
     with pytest.raises(DataError, match="no such file"):
         ImageFeatures().encode(["nowhere.jpg"])

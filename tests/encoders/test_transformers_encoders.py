@@ -82,3 +82,43 @@ def test_what_is_no_model_is_refused(tmp_path):
         open_encoder("image", "nobody/nothing", {})
     with pytest.raises(ConfigError, match="unexpected keyword argument 'colour'"):
         open_encoder("image", "efficientnet-lite0", {"colour": 1})
+
+
+def test_the_image_processors_scale_and_switches_are_followed(vit):
+    path = vit / "preprocessor_config.json"
+    path.write_text('{"size": {"height": 32, "width": 32}, "do_normalize": false, "rescale_factor": 0.5}')
+    picture = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    with torch.inference_mode():
+        x = torch.from_numpy(picture).permute(2, 0, 1)[None] * 0.5
+        expected = transformers.ViTModel.from_pretrained(vit).eval()(pixel_values=x).pooler_output
+    np.testing.assert_allclose(open_encoder("image", str(vit), {}).encode([picture]), expected.numpy(), atol=1e-5)
+    path.write_text('{"size": {"height": 32, "width": 32}, "image_mean": null}')
+    with pytest.raises(ConfigError, match=r"image_mean=None.*expected three numbers each"):
+        open_encoder("image", str(vit), {})
+    with pytest.raises(ConfigError, match="kind='text'"):
+        open_encoder("image", str(vit), {"kind": "text"})
+
+
+@pytest.mark.parametrize(("kind", "made", "options"), [("image", "vit", {}), ("audio", "wav2vec", {"seconds": 0.1})])
+def test_a_model_is_trained_on_rows_and_begins_where_the_frozen_one_stands(kind, made, options, request):
+    folder = str(request.getfixturevalue(made))
+    rng = np.random.default_rng(0)
+    if kind == "image":
+        values = list(rng.integers(0, 255, (3, 32, 32, 3), dtype=np.uint8))
+    else:
+        values = [(rng.normal(size=800).astype(np.float32), 8000) for _ in range(3)]
+    frozen = open_encoder(kind, folder, options)
+    assert frozen.backbone() is None
+    expected = frozen.encode(values)
+    for tune in ("last-block", "full"):
+        tuned = open_encoder(kind, folder, options | {"tune": tune})
+        rows, network = tuned.encode(values), tuned.backbone()
+        assert rows.shape == (3, tuned.out_features)
+        if kind == "image":  # an audio model's frozen features are a mean over time, of which it has no pooled output
+            np.testing.assert_allclose(network(torch.from_numpy(rows)).detach(), expected, atol=1e-5)
+        trained = [name for name, p in network.named_parameters() if p.requires_grad]
+        assert trained
+        assert (len(trained) < len(list(network.parameters()))) == (tune == "last-block")
+        assert network(torch.zeros(2, tuned.out_features)).isfinite().all()
+    with pytest.raises(ConfigError, match="tune='some'"):
+        open_encoder(kind, folder, options | {"tune": "some"})

@@ -8,9 +8,19 @@ import pytest
 from PIL import Image
 
 from qmf import QMFClassifier
-from qmf.data import ModalityColumns, RawModality, raw_from_memory
+from qmf.corruptions import paper_corrupt, paper_hit
+from qmf.data import ModalityColumns, RawModality, from_arrays, raw_from_memory, samples_of_vectors
+from qmf.encoders.pictures import ImageReader
 from qmf.errors import ConfigError, DataError
-from qmf.preparation import Damage, ModalitySpec, Preparation, damaged
+from qmf.preparation import (
+    Damage,
+    ModalitySpec,
+    Preparation,
+    damaged,
+    damaged_copies,
+    vectors_as_raw,
+    with_copies,
+)
 from qmf.preparation.cells import CategoricalStep, NumericStep
 
 
@@ -171,6 +181,56 @@ def test_absent_and_swapped_and_what_does_not_fit(table):
         Damage("fogg")
     with pytest.raises(ConfigError, match="no modality 'image'; there are text"):
         damaged(raw, {"image": Damage("fog")}, seed=0)
+
+
+def test_the_papers_noise_hits_half_and_leaves_the_rest_to_the_cache(table):
+    places = {"image": ModalityColumns(("img",), type="image"), "text": ModalityColumns(("text",), type="text")}
+    raw = raw_from_memory(table, table["label"], places)
+    noisy = damaged(
+        raw, {"image": Damage.parse("paper_gaussian:5"), "text": Damage.parse("paper_blank_words:10")}, seed=0
+    )
+    for name in places:
+        before, after = raw.modalities[name].values, noisy.modalities[name].values
+        changed = [a is not b and a != b for a, b in zip(before, after, strict=True)]
+        assert changed == [paper_hit(0, key, name) and v is not None for key, v in zip(raw.ids, before, strict=True)]
+    hit = [i for i, v in enumerate(noisy.modalities["image"].values) if hasattr(v, "apply")]
+    clean = np.asarray(Image.open(raw.modalities["image"].values[hit[0]]))
+    expected = paper_corrupt(clean, "gaussian_noise", 5, seed=0, sample_id=str(hit[0]), modality="image")
+    np.testing.assert_array_equal(ImageReader(16)(noisy.modalities["image"].values[hit[0]]), expected)
+    with pytest.raises(ConfigError, match="epsilon=11"):
+        Damage.parse("paper_gaussian:11")
+    with pytest.raises(ConfigError, match="is for pictures"):
+        damaged(raw, {"text": Damage("paper_gaussian", 5)}, seed=0)
+
+
+def test_augmentation_adds_damaged_copies_of_what_is_trained_on_alone(table):
+    options = {"augmentation": [{"image": "gaussian_noise:5"}, {"text": "absent", "sensors": "feature_gaussian:3"}]}
+    with pytest.raises(ConfigError, match="categories and gaps can be absent only"):
+        classifier(**options).fit(table, table["label"])
+    options["augmentation"][1].pop("sensors")
+    table = table[table["img"].notna() | table["text"].ne("")]
+    fitted = classifier(**options, validation_fraction=0.25).fit(table, table["label"])
+    own = {key for key in fitted.train_ids_ if "#" not in key}
+    assert set(fitted.train_ids_) == own | {f"{key}#{n}" for key in own for n in (1, 2)}
+    assert len(own) == pytest.approx(0.75 * len(table), abs=2)
+    with pytest.raises(ConfigError, match=r"augmentation\[0\] is 'gaussian_noise'"):
+        classifier(augmentation=["gaussian_noise"]).fit(table, table["label"])
+
+
+def test_augmentation_of_vectors_by_hand():
+    rng = np.random.default_rng(0)
+    X = {"a": rng.normal(size=(40, 3)), "b": rng.normal(size=(40, 2))}
+    X["b"][5] = np.nan
+    y = np.arange(40) % 2
+    fitted = QMFClassifier(augmentation=[{"a": "zeroed"}], epochs=1, validation_fraction=0, random_state=0).fit(X, y)
+    assert len(fitted.train_ids_) == 80
+    samples = from_arrays(X, y)
+    raw = vectors_as_raw(samples)
+    both = with_copies(samples, damaged_copies(raw, [{"a": "zeroed"}], seed=0), samples_of_vectors)
+    assert (both.features["a"][40:] == 0).all()
+    np.testing.assert_array_equal(both.features["b"][40:], samples.features["b"])
+    np.testing.assert_array_equal(both.present[40:], samples.present)
+    np.testing.assert_array_equal(both.labels, np.tile(y, 2))
 
 
 def test_what_is_tuned_changes_and_what_is_frozen_does_not(table):

@@ -45,7 +45,7 @@ def validate(
     for name, given in sources.items():
         part: Literal["train", "test"] = "train" if name == "train" else "test"
         parts[name] = _raw(read_source(given, columns, part=part, seed=config.seed, require_label=False))
-    with encoding_progress(shown=not as_json) as progress:
+    with encoding_progress(shown=not as_json, doing="reading") as progress:
         found = {name: inspect_samples(raw, workers=workers, progress=progress) for name, raw in parts.items()}
     leaks = shared_content(parts)
     if as_json:
@@ -75,11 +75,14 @@ def _raw(samples: Samples | RawSamples) -> RawSamples:
 def _print(found: dict[str, Inspection], leaks: list[Leak]) -> None:
     for name, part in found.items():
         rows = [
-            [modality, state.type, *map(str, (state.present, state.absent, state.unreadable, state.distinct))]
-            for modality, state in part.modalities.items()
+            [modality, x.type, *map(str, (x.present, x.absent, x.unreadable, x.distinct))]
+            for modality, x in part.modalities.items()
         ]
         columns = ["modality", "type", "present", "absent", "unreadable", "distinct"]
         print_table(f"{name}: {part.samples} samples of {part.source}", columns, rows)
+        for modality, x in part.modalities.items():
+            if x.sizes:
+                say(f"{modality}: {x.sizes}; {x.forms}")
         if part.labels:
             say("labels: " + ", ".join(f"{label} {count}" for label, count in list(part.labels.items())[:30]))
         for problem in part.problems:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from qmf.corruptions.absence import absent_mask, missing_patterns
 from qmf.corruptions.apply import corrupt, corrupt_vectors
 from qmf.corruptions.corruption import SEVERITIES, Corruption, Parameter
-from qmf.corruptions.paper import paper_corrupt, paper_hit
+from qmf.corruptions.paper import PAPER_NOISES, paper_corrupt, paper_hit
 from qmf.corruptions.registry import CORRUPTIONS, DEVELOPMENT, EVALUATION_SUITE, KINDS
 from qmf.corruptions.swap import swap_partner
 
@@ -21,6 +21,7 @@ __all__ = [
     "DEVELOPMENT",
     "EVALUATION_SUITE",
     "KINDS",
+    "PAPER_NOISES",
     "SEVERITIES",
     "Corruption",
     "Parameter",

@@ -19,7 +19,7 @@ from qmf.corruptions.values import open_text
 from qmf.errors import ConfigError, DataError
 from qmf.randomness import keyed_generator
 
-__all__ = ["paper_corrupt", "paper_hit"]
+__all__ = ["PAPER_NOISES", "paper_corrupt", "paper_hit"]
 
 Pixels = NDArray[np.uint8]
 Value = TypeVar("Value")
@@ -29,6 +29,17 @@ STD_PER_EPSILON = {"image-text": 10.0, "rgb-d": 1.0}
 SALT_AND_PEPPER_DENSITY = 0.1
 SALT_AND_PEPPER_RATE_PER_EPSILON = {"2023": 0.1, "2025": 0.01}
 BLANK_RATE_PER_EPSILON = 0.1
+
+PAPER_NOISES: dict[str, dict[str, Any]] = {
+    "paper_gaussian": {"noise": "gaussian_noise"},
+    "paper_gaussian_wrap": {"noise": "gaussian_noise", "overflow": "wrap"},
+    "paper_gaussian_rgbd": {"noise": "gaussian_noise", "setting": "rgb-d"},
+    "paper_gaussian_rgbd_wrap": {"noise": "gaussian_noise", "setting": "rgb-d", "overflow": "wrap"},
+    "paper_salt_and_pepper": {"noise": "salt_and_pepper"},
+    "paper_salt_and_pepper_2025": {"noise": "salt_and_pepper", "revision": "2025"},
+    "paper_blank_words": {"noise": "blank_words"},
+}
+"""Name to the options of `paper_corrupt`: the protocol's variants, where one word must say which is meant."""
 
 
 def paper_hit(seed: int, sample_id: str, modality: str) -> bool:

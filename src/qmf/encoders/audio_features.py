@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,9 @@ from qmf.errors import ConfigError, DataError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from qmf.encoders.tuned import Tune
 
 __all__ = ["AudioFeatures", "LogMelFeatures"]
 
@@ -95,7 +99,7 @@ class LogMelFeatures:
 
 
 class AudioFeatures:
-    """Features of any frozen transformers audio model: the mean of its last hidden states over time.
+    """Features of any transformers audio model: the mean of its last hidden states over time.
 
     Parameters
     ----------
@@ -103,6 +107,8 @@ class AudioFeatures:
         A folder, or a name on the Hugging Face hub (only what is here if ``QMF_OFFLINE`` is set).
     seconds : float
         Length that is looked at, as in `LogMelFeatures`.
+    tune : {"frozen", "last-block", "full"}
+        What is trained with the model; where not "frozen", features are what the model takes, held in memory.
     device : str
         Where the model runs.
 
@@ -114,29 +120,33 @@ class AudioFeatures:
     Raises
     ------
     ConfigError
-        If the model is not there or is no audio model in safetensors.
+        If the model is not there or is no audio model in safetensors, or an option is none.
     MissingDependencyError
         If transformers is not installed.
     """
 
     kind = "audio"
 
-    def __init__(self, model: str | Path, *, seconds: float = 4.0, device: str = "cpu") -> None:
+    def __init__(self, model: str | Path, *, seconds: float = 4.0, tune: Tune = "frozen", device: str = "cpu") -> None:
+        if tune not in ("frozen", "last-block", "full"):
+            raise ConfigError(f"tune={tune!r}: expected frozen, last-block or full.")
+        self.tune, self.cached = tune, tune == "frozen"
         self._folder, config, preprocessing = model_folder(model)
         if not isinstance(config.get("hidden_size"), int):
             raise ConfigError(f"{self._folder}: config.json has no hidden_size: not an audio model that is known.")
-        self.device, self.out_features = device, config["hidden_size"]
+        self.device, self._width = device, config["hidden_size"]
         self.reader = AudioReader(int(preprocessing.get("sampling_rate", 16_000)), seconds)
-        parts = [_VERSION, file_hashes(self._folder), repr(self.reader)]
+        parts = [_VERSION, file_hashes(self._folder), repr(self.reader), *([] if self.cached else [tune])]
         self.fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         self._loaded: tuple[Any, Any] | None = None  # the weights load at the first use
+        self.out_features = self._width if self.cached else prod(self._input()[1])
 
     def encode(self, values: Sequence[Any]) -> NDArray[np.float32]:
         """Give features [n, D] of n sounds; see `AudioReader` for what they may be and what is raised."""
         return self.forward([self.reader(value) for value in values])
 
     def forward(self, prepared: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
-        """Give features [n, D] of n waveforms.
+        """Give features [n, D] of n waveforms; where tuned, what the model takes, flattened.
 
         Raises
         ------
@@ -150,7 +160,8 @@ class AudioFeatures:
 
         if not len(prepared):
             return np.zeros((0, self.out_features), dtype=np.float32)
-        self._load()
+        if not self.cached:
+            return np.concatenate([self._extracted([wave])[1].flatten(1).numpy() for wave in prepared])
         with torch.inference_mode():
             starts = range(0, len(prepared), _MODEL_BATCH)
             features = np.concatenate([self._pooled(prepared[start : start + _MODEL_BATCH]) for start in starts])
@@ -162,14 +173,39 @@ class AudioFeatures:
         """Copy the model's files into `folder`, from which ``AudioFeatures(folder, ...)`` gives the same features."""
         copy_model(self._folder, folder)
 
+    def backbone(self) -> nn.Module | None:
+        """Give the network that is trained with the model; None where it is frozen."""
+        import copy
+
+        from qmf.encoders.transformers_tuning import RowsBackbone
+
+        if self.cached:
+            return None
+        argument, shape = self._input()
+        network = copy.deepcopy(self._load()[1])
+        return RowsBackbone(network, argument, shape, self._width, last_only=self.tune == "last-block")
+
+    def _input(self) -> tuple[str, tuple[int, ...]]:
+        """Give the name and shape of what the model takes: all waveforms are of one length, so it is always this."""
+        import numpy as np
+
+        silence = np.zeros(round(self.reader.sample_rate * self.reader.seconds), dtype=np.float32)
+        name, x = self._extracted([silence])
+        return name, tuple(x.shape[1:])
+
+    def _extracted(self, waves: Sequence[NDArray[np.float32]]) -> tuple[str, Tensor]:
+        extractor, _ = self._load()
+        inputs = extractor(list(waves), sampling_rate=self.reader.sample_rate, return_tensors="pt", padding=True)
+        name = next(iter(inputs))
+        return name, inputs[name].float()
+
     def _pooled(self, prepared: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Give the mean hidden state over time of a few waveforms of one length."""
         import torch
 
-        extractor, network = self._load()
         try:
-            inputs = extractor(list(prepared), sampling_rate=self.reader.sample_rate, return_tensors="pt", padding=True)
-            hidden = network(**{name: x.to(self.device) for name, x in inputs.items()}).last_hidden_state
+            name, x = self._extracted(prepared)
+            hidden = self._load()[1](**{name: x.to(self.device)}).last_hidden_state
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, TypeError, AttributeError) as error:

@@ -22,6 +22,7 @@ _STAGES = [
     (1, 3, 1, 6, 320),
 ]
 _STEM, _HEAD, _EPSILON = 32, 1280, 1e-3
+_POOLED = {10: 112, 14: 192, 15: 320}  # last block of each of the last three stages, and its channels
 
 
 class ConvUnit(nn.Module):
@@ -66,8 +67,8 @@ class EfficientNetLite0(nn.Module):
 
     Attributes
     ----------
-    out_features : int
-        1280.
+    out_features, stages_out_features : int
+        1280 of `forward`, 1904 of `stages`.
 
     References
     ----------
@@ -81,6 +82,7 @@ class EfficientNetLite0(nn.Module):
     """
 
     out_features = _HEAD
+    stages_out_features = sum(_POOLED.values()) + _HEAD
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,11 +99,19 @@ class EfficientNetLite0(nn.Module):
         """Give features [B, 1280] of pictures [B, H, W, 3] with numbers from 0 to 255."""
         return self.tail(self.trunk(x))
 
+    def stages(self, x: Tensor) -> Tensor:
+        """Give the mean over places at the end of each of the last three stages, and what `forward` gives."""
+        h, means = self._stemmed(x), []
+        for index, block in enumerate(self.blocks):
+            h = block(h)
+            if index in _POOLED:
+                means.append(h.mean(dim=(2, 3)))
+        means.append(self.head(h).mean(dim=(2, 3)))
+        return torch.cat(means, dim=1)
+
     def trunk(self, x: Tensor) -> Tensor:
         """Give what the last block takes, [B, 192, H / 32, W / 32], of pictures [B, H, W, 3]."""
-        weight = self.stem.conv.weight
-        # Channels-last already: the permuted view of [B, H, W, 3] has that layout.
-        h: Tensor = self.stem((x.permute(0, 3, 1, 2).to(weight.dtype) - 127.0) / 128.0)
+        h = self._stemmed(x)
         for block in self.blocks[:-1]:
             h = block(h)
         return h
@@ -110,6 +120,12 @@ class EfficientNetLite0(nn.Module):
         """Give features [B, 1280] of what `trunk` gave: the last block, the head and the mean over places."""
         features: Tensor = self.head(self.blocks[-1](h))
         return features.mean(dim=(2, 3))
+
+    def _stemmed(self, x: Tensor) -> Tensor:
+        weight = self.stem.conv.weight
+        # Channels-last already: the permuted view of [B, H, W, 3] has that layout.
+        h: Tensor = self.stem((x.permute(0, 3, 1, 2).to(weight.dtype) - 127.0) / 128.0)
+        return h
 
 
 def folded(network: EfficientNetLite0) -> EfficientNetLite0:

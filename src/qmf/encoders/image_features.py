@@ -28,7 +28,7 @@ _BATCH = 8  # what fits into a CPU's caches: twice as fast as 32
 
 
 class ImageFeatures:
-    """Features of a frozen EfficientNet-Lite0 trained on ImageNet: its 1280 channels, averaged over the picture.
+    """Features of a frozen EfficientNet-Lite0 trained on ImageNet: its channels, averaged over the picture.
 
     The weights load at the first use; making the object only hashes files.
 
@@ -44,6 +44,9 @@ class ImageFeatures:
         Whether the whole picture is squashed into the square, or its central square is taken.
     flip : bool
         Average the features of the picture and of its mirror image, at twice the cost. Only where frozen.
+    pool : {"mean", "stages"}
+        The 1280 channels of the last layer; or also those that the last three stages end with, 1904 in all, which tell
+        more where pictures are unlike ImageNet's (rooms, depth maps). "stages" only where frozen.
     tune : {"frozen", "last-block", "full"}
         What is trained with the model. For "last-block" the features are those before the last block; for "full" they
         are pixels, and pictures are held in memory as 12 size^2 bytes each.
@@ -57,7 +60,7 @@ class ImageFeatures:
     kind : str
         As given.
     out_features : int
-        1280 where frozen.
+        1280 where frozen, 1904 of "stages".
     fingerprint : str
         Hash of weights, options and this file's version.
     reader : ImageReader or DepthReader
@@ -81,39 +84,46 @@ class ImageFeatures:
         size: int = 224,
         fit: Fit = "squash",
         flip: bool = False,
+        pool: Literal["mean", "stages"] = "mean",
         tune: Tune = "frozen",
         max_depth: float | None = None,
         device: str = "cpu",
     ) -> None:
         if kind not in ("image", "depth"):
             raise ConfigError(f"kind={kind!r}: expected 'image' or 'depth'.")
-        if tune not in ("frozen", "last-block", "full") or (flip and tune != "frozen"):
+        frozen_only = flip or pool == "stages"
+        if tune not in ("frozen", "last-block", "full") or (frozen_only and tune != "frozen"):
             raise ConfigError(
-                f"tune={tune!r}, flip={flip}: expected frozen, last-block or full, flip only where frozen."
+                f"tune={tune!r}, flip={flip}, pool={pool!r}: expected frozen, last-block or full; stages and flip only"
+                " where frozen."
             )
-        self.kind, self.flip, self.tune, self.device = kind, flip, tune, device
+        if pool not in ("mean", "stages"):
+            raise ConfigError(f"pool={pool!r}: expected 'mean' or 'stages'.")
+        self.kind, self.flip, self.pool, self.tune, self.device = kind, flip, pool, tune, device
         self.cached = tune != "full"
         self._side = -(-size // 32)
-        self.out_features = {"frozen": 1280, "last-block": 192 * self._side**2, "full": 3 * size**2}[tune]
+        frozen = 1904 if pool == "stages" else 1280
+        self.out_features = {"frozen": frozen, "last-block": 192 * self._side**2, "full": 3 * size**2}[tune]
         self.reader = ImageReader(size, fit) if kind == "image" else DepthReader(size, fit, max_depth)
         self._weights = lite0_weights(model)
         parts = [_VERSION, sha256(self._weights), kind, repr(self.reader), flip, tune]
+        parts += [pool] if pool != "mean" else []  # so that features cached before there was a choice stay valid
         self.fingerprint = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         self._network: EfficientNetLite0 | None = None
 
     def encode(self, values: Sequence[Any]) -> NDArray[np.float32]:
-        """Give features [n, 1280] of n pictures; see `ImageReader` for what they may be and what is raised."""
+        """Give features [n, out_features] of n pictures; see `ImageReader` for what they may be and what is raised."""
         return self.forward([self.reader(value) for value in values])
 
     def forward(self, prepared: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Give features [n, 1280] of n squares [size, size, 3]; where tuned, what `backbone` takes."""
+        """Give features [n, out_features] of n squares [size, size, 3]; where tuned, what `backbone` takes."""
         import numpy as np
         import torch
 
         if self.tune == "full":
             return np.asarray(prepared, dtype=np.float32).reshape(len(prepared), self.out_features)
         network = self._load()
-        ask = network.trunk if self.tune == "last-block" else network
+        ask = network.trunk if self.tune == "last-block" else network.stages if self.pool == "stages" else network
         parts = []
         with torch.inference_mode():
             for start in range(0, len(prepared), _BATCH):

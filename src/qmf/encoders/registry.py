@@ -42,16 +42,16 @@ _TRANSFORMERS = {
 _WITHOUT_FILES = ("hashed-words", "log-mel", "small-cnn", "audio-cnn")
 
 
-def open_encoder(kind: str, name: str, options: dict[str, Any], folder: Path | None = None) -> FrozenEncoder:
+def open_encoder(kind: str, name: Any, options: dict[str, Any], folder: Path | None = None) -> FrozenEncoder:
     """Give a frozen encoder.
 
     Parameters
     ----------
     kind : str
         Type of the modality: image, depth, text or audio.
-    name : str
-        A key of `ENCODERS`; or ``package.module:Class``, the user's own; or a transformers model: a folder, or a name
-        on the Hugging Face hub.
+    name : str, FrozenEncoder, callable or nn.Module
+        A key of `ENCODERS`; or a transformers model: a folder, or a name on the Hugging Face hub; or the user's own: an
+        encoder, a function or network (see `OwnEncoder`), or ``package.module:name`` of one or of its class.
     options : dict
         Keyword arguments of its class.
     folder : pathlib.Path, optional
@@ -67,15 +67,37 @@ def open_encoder(kind: str, name: str, options: dict[str, Any], folder: Path | N
     ConfigError
         If there is no such encoder, or an option is unknown.
     """
+    if not isinstance(name, str):
+        return _own(kind, name, options)
     module, class_name, arguments = _find(kind, name)
     if folder is not None and name not in _WITHOUT_FILES:
         arguments = (folder,)
     if kind in ("image", "depth") and ":" not in name:
         options = {"kind": kind} | options
     try:
-        return cast("FrozenEncoder", getattr(import_module(module), class_name)(*arguments, **options))
+        found = getattr(import_module(module), class_name)
+        if ":" in name and "/" not in name:
+            return _own(kind, found, options)
+        return cast("FrozenEncoder", found(*arguments, **options))
     except (TypeError, AttributeError, ModuleNotFoundError) as error:
         raise ConfigError(f"encoder {name!r} for {kind}: {error}; known: {', '.join(ENCODERS[kind])}.") from error
+
+
+def _own(kind: str, given: Any, options: dict[str, Any]) -> FrozenEncoder:
+    """Give a user's encoder as it is, its class's instance, or a function or network wrapped."""
+    from torch import nn
+
+    from qmf.encoders.own import OwnEncoder
+
+    if kind not in ENCODERS:
+        raise ConfigError(f"a modality of type {kind!r} has no encoder to choose; these have: {', '.join(ENCODERS)}.")
+    if isinstance(given, type):
+        if not issubclass(given, nn.Module):
+            return cast("FrozenEncoder", given(**options))
+        given = given()
+    if all(hasattr(given, name) for name in ("encode", "out_features", "fingerprint")):
+        return cast("FrozenEncoder", given)
+    return OwnEncoder(given, kind, **options)
 
 
 def _find(kind: str, name: str) -> tuple[str, str, tuple[Any, ...]]:

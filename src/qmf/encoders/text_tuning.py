@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qmf.encoders.text_features import mean_pooled
-from qmf.errors import ConfigError
+from qmf.encoders.transformers_tuning import train_last_layer_only
 
 __all__ = ["PAD", "TextBackbone"]
 
@@ -33,10 +33,7 @@ class TextBackbone(nn.Module):
         self.network, self.out_features = network, width
         network.requires_grad_(not last_only)
         if last_only:
-            layers = [m for m in network.modules() if isinstance(m, nn.ModuleList) and len(m) > 0]
-            if not layers:
-                raise ConfigError("this text model has no list of layers: tune 'full' or keep it frozen.")
-            layers[0][-1].requires_grad_(True)
+            train_last_layer_only(network)
 
     def forward(self, x: Tensor) -> Tensor:
         """Give features [B, width] of rows [B, T]: ids as numbers, `PAD` behind the last; zeros are no text."""

@@ -1,4 +1,4 @@
-"""Pictures and depth maps to features by any frozen transformers vision model."""
+"""Pictures and depth maps to features by any transformers vision model."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from qmf.errors import ConfigError, DataError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor, nn
+
+    from qmf.encoders.tuned import Tune
 
 __all__ = ["VisionFeatures"]
 
@@ -24,10 +27,10 @@ _BATCH = 8
 
 
 class VisionFeatures:
-    """Features of a frozen transformers vision model: its pooled output, else the mean of its last hidden states.
+    """Features of a transformers vision model: its pooled output, else the mean of its last hidden states.
 
-    Size, mean and standard deviation come from the model's own ``preprocessor_config.json``; pictures are read by
-    `ImageReader`, always as RGB. The weights load at the first use.
+    Size, scale, mean and standard deviation come from the model's own ``preprocessor_config.json``; pictures are read
+    by `ImageReader`, always as RGB. The weights load at the first use.
 
     Parameters
     ----------
@@ -39,6 +42,9 @@ class VisionFeatures:
         As in `ImageReader`.
     max_depth : float, optional
         As in `DepthReader`.
+    tune : {"frozen", "last-block", "full"}
+        What is trained with the model; where not "frozen", features are pixels and pictures are held in memory as
+        12 size^2 bytes each.
     device : str
         Where the model runs.
 
@@ -50,7 +56,8 @@ class VisionFeatures:
     Raises
     ------
     ConfigError
-        If the model is not there or is no vision model in safetensors.
+        If the model is not there or is no vision model in safetensors, its preprocessing is not understood, or an
+        option is none.
     MissingDependencyError
         If transformers is not installed.
     """
@@ -62,19 +69,22 @@ class VisionFeatures:
         kind: Literal["image", "depth"] = "image",
         fit: Fit = "squash",
         max_depth: float | None = None,
+        tune: Tune = "frozen",
         device: str = "cpu",
     ) -> None:
-        self.kind, self.device = kind, device
+        if kind not in ("image", "depth") or tune not in ("frozen", "last-block", "full"):
+            raise ConfigError(f"kind={kind!r}, tune={tune!r}: expected image or depth; frozen, last-block or full.")
+        self.kind, self.tune, self.device = kind, tune, device
+        self.cached = tune == "frozen"
         self._folder, config, preprocessing = model_folder(model)
         width = config.get("hidden_size") or (config.get("hidden_sizes") or [None])[-1]
         if not isinstance(width, int):
             raise ConfigError(f"{self._folder}: config.json has no hidden_size: not a vision model that is known.")
-        self.out_features = width
         size = _size(preprocessing)
+        self._width, self.out_features = width, width if self.cached else 3 * size**2
         self.reader = ImageReader(size, fit) if kind == "image" else DepthReader(size, fit, max_depth)
-        self._mean = preprocessing.get("image_mean", [0.5, 0.5, 0.5])
-        self._std = preprocessing.get("image_std", [0.5, 0.5, 0.5])
-        parts = [_VERSION, file_hashes(self._folder), kind, repr(self.reader)]
+        self._scale, self._mean, self._std = _normalisation(preprocessing, self._folder)
+        parts = [_VERSION, file_hashes(self._folder), kind, repr(self.reader), *([] if self.cached else [tune])]
         self.fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         self._network: Any = None
 
@@ -83,21 +93,39 @@ class VisionFeatures:
         return self.forward([self.reader(value) for value in values])
 
     def forward(self, prepared: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """Give features [n, D] of n squares [size, size, 3]."""
+        """Give features [n, D] of n squares [size, size, 3]; where tuned, normalised pixels."""
         import numpy as np
         import torch
 
-        network, parts = self._load(), []
-        mean, std = torch.tensor(self._mean).view(3, 1, 1), torch.tensor(self._std).view(3, 1, 1)
+        from qmf.encoders.transformers_tuning import pooled_hidden
+
+        parts = []
         with torch.inference_mode():
             for start in range(0, len(prepared), _BATCH):
-                x = torch.from_numpy(np.stack(prepared[start : start + _BATCH])).permute(0, 3, 1, 2) / 255
-                output = network(pixel_values=((x - mean) / std).to(self.device))
-                parts.append(_pooled(output).float().cpu().numpy())
+                x = self._normalised(np.stack(prepared[start : start + _BATCH]))
+                h = pooled_hidden(self._load()(pixel_values=x.to(self.device))) if self.cached else x.flatten(1)
+                parts.append(h.float().cpu().numpy())
         features = np.concatenate(parts) if parts else np.zeros((0, self.out_features), dtype=np.float32)
         if features.shape[1] != self.out_features:
             raise DataError(f"{self._folder}: {features.shape[1]} features, its config.json says {self.out_features}")
         return features
+
+    def backbone(self) -> nn.Module | None:
+        """Give the network that is trained with the model; None where it is frozen."""
+        import copy
+
+        from qmf.encoders.transformers_tuning import RowsBackbone
+
+        if self.cached:
+            return None
+        shape, last_only = (3, self.reader.size, self.reader.size), self.tune == "last-block"
+        return RowsBackbone(copy.deepcopy(self._load()), "pixel_values", shape, self._width, last_only=last_only)
+
+    def _normalised(self, squares: NDArray[np.uint8]) -> Tensor:
+        import torch
+
+        mean, std = torch.tensor(self._mean).view(3, 1, 1), torch.tensor(self._std).view(3, 1, 1)
+        return (torch.from_numpy(squares).permute(0, 3, 1, 2) * self._scale - mean) / std
 
     def save(self, folder: Path) -> None:
         """Copy the model's files into `folder`, from which ``VisionFeatures(folder, ...)`` gives the same features."""
@@ -117,12 +145,17 @@ class VisionFeatures:
         return self._network
 
 
-def _pooled(output: Any) -> Any:
-    pooled = getattr(output, "pooler_output", None)
-    if pooled is not None:
-        return pooled.flatten(1)
-    hidden = output.last_hidden_state
-    return hidden.mean(dim=1) if hidden.ndim == 3 else hidden.mean(dim=(2, 3))
+def _normalisation(preprocessing: dict[str, Any], folder: Path) -> tuple[float, list[float], list[float]]:
+    """Give scale, mean and standard deviation, as the model's image processor applies them."""
+    scale = preprocessing.get("rescale_factor", 1 / 255) if preprocessing.get("do_rescale", True) else 1.0
+    if not preprocessing.get("do_normalize", True):
+        return float(scale), [0.0] * 3, [1.0] * 3
+    mean, std = (preprocessing.get(key, [0.5] * 3) for key in ("image_mean", "image_std"))
+    if not all(isinstance(x, list) and len(x) == 3 for x in (mean, std)):
+        raise ConfigError(
+            f"{folder}/preprocessor_config.json: image_mean={mean!r}, image_std={std!r}: expected three numbers each."
+        )
+    return float(scale), mean, std
 
 
 def _size(preprocessing: dict[str, Any]) -> int:

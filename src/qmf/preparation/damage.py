@@ -9,7 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qmf.corruptions import CORRUPTIONS, corrupt, corrupt_vectors, swap_partner
+from qmf.corruptions import (
+    CORRUPTIONS,
+    PAPER_NOISES,
+    corrupt,
+    corrupt_vectors,
+    paper_corrupt,
+    paper_hit,
+    swap_partner,
+)
 from qmf.data import FILE_TYPES, RawModality, RawSamples, Unreadable
 from qmf.errors import ConfigError
 from qmf.randomness import keyed_generator
@@ -27,22 +35,25 @@ class Damage:
     ----------
     name : str
         A key of `qmf.corruptions.CORRUPTIONS`; or absent, swapped (with any other sample's), conflict (with that of a
-        sample of another class).
-    severity : int
-        1 to 5; not used by absent, swapped and conflict.
+        sample of another class); or one of `qmf.corruptions.PAPER_NOISES`, which hit half of the samples.
+    severity : float
+        1 to 5; the paper's epsilon, 0 to 10, for its noises; not used by absent, swapped and conflict.
     rate : float
         Share of the samples it is done to; who, is keyed by (seed, sample, modality).
     """
 
     name: str
-    severity: int = 3
+    severity: float = 3
     rate: float = 1.0
 
     def __post_init__(self) -> None:
-        if self.name not in CORRUPTIONS and self.name not in _MOVES:
-            known = ", ".join([*_MOVES, *CORRUPTIONS])
+        if self.name not in CORRUPTIONS and self.name not in _MOVES and self.name not in PAPER_NOISES:
+            known = ", ".join([*_MOVES, *PAPER_NOISES, *CORRUPTIONS])
             raise ConfigError(f"no corruption {self.name!r}; known: {known}.")
-        if self.severity not in range(1, 6) or not 0 <= self.rate <= 1:
+        if self.name in PAPER_NOISES:
+            if not 0 <= self.severity <= 10 or not 0 <= self.rate <= 1:
+                raise ConfigError(f"epsilon={self.severity}, rate={self.rate}: expected 0 to 10, and 0 to 1.")
+        elif self.severity not in range(1, 6) or not 0 <= self.rate <= 1:
             raise ConfigError(f"severity={self.severity}, rate={self.rate}: expected 1 to 5, and 0 to 1.")
 
     @classmethod
@@ -61,11 +72,11 @@ class Damage:
         """
         name, *numbers = text.split(":")
         try:
-            severity = int(numbers[0]) if numbers else 3
+            severity = float(numbers[0]) if numbers else 3.0
             rate = float(numbers[1]) if len(numbers) > 1 else 1.0
         except ValueError as error:
             raise ConfigError(f"{text!r}: expected NAME, NAME:SEVERITY or NAME:SEVERITY:RATE.") from error
-        return cls(name, severity, rate)
+        return cls(name, int(severity) if severity.is_integer() else severity, rate)
 
 
 @dataclass(frozen=True)
@@ -83,7 +94,7 @@ class CorruptedFile:
     source: Any
     kind: str
     name: str
-    severity: int
+    severity: float
     seed: int
     sample_id: str
     modality: str
@@ -97,16 +108,10 @@ class CorruptedFile:
         """Corrupt the opened source: a PIL image, or a waveform [T]."""
         if self.kind == "image" and opened.mode not in ("RGB", "L"):
             opened = opened.convert("RGB")
-        return corrupt(
-            opened,
-            self.name,
-            self.severity,
-            kind=self.kind,
-            seed=self.seed,
-            sample_id=self.sample_id,
-            modality=self.modality,
-            sample_rate=sample_rate,
-        )
+        owner: dict[str, Any] = {"seed": self.seed, "sample_id": self.sample_id, "modality": self.modality}
+        if self.name in PAPER_NOISES:
+            return paper_corrupt(opened, epsilon=self.severity, **PAPER_NOISES[self.name], **owner)
+        return corrupt(opened, self.name, int(self.severity), kind=self.kind, sample_rate=sample_rate, **owner)
 
 
 def damaged(raw: RawSamples, damages: Mapping[str, Damage], *, seed: int) -> RawSamples:
@@ -146,6 +151,8 @@ def _damaged(raw: RawSamples, name: str, damage: Damage, seed: int) -> RawModali
     modality, ids = raw.modalities[name], raw.ids
     draws = [keyed_generator(seed, "damage", damage.name, str(key), name).random() for key in ids.tolist()]
     rows = np.flatnonzero(modality.present & (np.array(draws) < damage.rate))
+    if damage.name in PAPER_NOISES:
+        rows = _hit_by_paper(modality, name, damage, rows, ids, seed)
     if damage.name in _MOVES:
         return _moved(raw, name, damage, rows, seed)
     if isinstance(modality.values, np.ndarray):
@@ -159,6 +166,17 @@ def _damaged(raw: RawSamples, name: str, damage: Damage, seed: int) -> RawModali
     return replace(modality, values=values)
 
 
+def _hit_by_paper(
+    modality: RawModality, name: str, damage: Damage, rows: NDArray[np.intp], ids: NDArray[np.str_], seed: int
+) -> NDArray[np.intp]:
+    """Leave what the protocol does not touch as it is, so that its features come from the cache."""
+    of_text = PAPER_NOISES[damage.name]["noise"] == "blank_words"
+    if modality.type not in (("text",) if of_text else ("image", "depth")):
+        raise ConfigError(f"modality {name!r}: {damage.name!r} is for {'text' if of_text else 'pictures'}.")
+    hit = [i for i in rows.tolist() if damage.severity and paper_hit(seed, str(ids[i]), name)]
+    return np.array(hit, dtype=np.intp)
+
+
 def _damaged_cells(
     modality: RawModality, damage: Damage, rows: NDArray[np.intp], ids: NDArray[np.str_], name: str, seed: int
 ) -> RawModality:
@@ -168,7 +186,9 @@ def _damaged_cells(
     there, chosen = x[modality.present], np.zeros(len(x), dtype=bool)
     chosen[rows] = True
     options: dict[str, Any] = {"scale": there.std(axis=0), "center": there.mean(axis=0), "rows": chosen}
-    corrupted = corrupt_vectors(x, damage.name, damage.severity, seed=seed, sample_ids=ids, modality=name, **options)
+    corrupted = corrupt_vectors(
+        x, damage.name, int(damage.severity), seed=seed, sample_ids=ids, modality=name, **options
+    )
     return replace(modality, values=corrupted)
 
 

@@ -15,6 +15,7 @@ from qmf.encoders.sounds import AudioReader
 from qmf.errors import DataError
 from qmf.feature_cache.content import content_key
 from qmf.feature_cache.reading import reading
+from qmf.preparation.extent import Extent, described, extent_of
 from qmf.preparation.preparation import Problem, Progress
 
 __all__ = ["Inspection", "Leak", "ModalityState", "inspect_samples", "shared_content"]
@@ -35,6 +36,8 @@ class ModalityState:
         Numbers of samples; `present` counts those that can be read.
     distinct : int
         Different contents among files and texts; for cells of a table, different rows.
+    sizes, forms : str
+        Smallest to largest, and how they are written; see `qmf.preparation.extent.described`.
     """
 
     type: str
@@ -42,6 +45,8 @@ class ModalityState:
     absent: int
     unreadable: int
     distinct: int
+    sizes: str
+    forms: str
 
 
 @dataclass(frozen=True)
@@ -110,14 +115,15 @@ def inspect_samples(raw: RawSamples, *, workers: int = 0, progress: Progress | N
     problems: list[Problem] = []
     present = np.zeros(len(raw), dtype=bool)
     for name, modality in raw.modalities.items():
-        unreadable = _unreadable(name, modality, workers, progress)
+        unreadable, extents = _unreadable(name, modality, workers, progress)
         problems += [Problem(i, raw.origin.sample(i), name, why) for i, why in sorted(unreadable.items())]
         there = modality.present.copy()
         absent = int((~there).sum())
         there[list(unreadable)] = False
         present |= there
         distinct = len(set(_keys(modality, np.flatnonzero(there)).values()))
-        states[name] = ModalityState(modality.type, int(there.sum()), absent, len(unreadable), distinct)
+        counts = int(there.sum()), absent, len(unreadable), distinct
+        states[name] = ModalityState(modality.type, *counts, *described(modality, extents))
     labels = {} if raw.labels is None else dict(Counter(map(str, raw.labels.tolist())).most_common())
     nothing = tuple(raw.origin.sample(int(i)) for i in np.flatnonzero(~present))
     return Inspection(raw.source, len(raw), labels, states, tuple(problems), nothing)
@@ -150,33 +156,41 @@ def shared_content(parts: Mapping[str, RawSamples]) -> list[Leak]:
     return leaks
 
 
-def _unreadable(name: str, modality: RawModality, workers: int, progress: Progress | None) -> dict[int, str]:
+def _unreadable(
+    name: str, modality: RawModality, workers: int, progress: Progress | None
+) -> tuple[dict[int, str], list[Extent]]:
+    """Give why values cannot be read, by row, and the extents of the files that can."""
+    extents: list[Extent] = []
     if isinstance(modality.values, np.ndarray):
-        return {}
+        return {}, extents
     found = {i: value.reason for i, value in enumerate(modality.values) if isinstance(value, Unreadable)}
     if modality.type not in _READERS:
-        return found
+        return found, extents
     rows = [i for i, value in enumerate(modality.values) if value is not None and i not in found]
-    reader = _READERS[modality.type]()
-    with reading(_Opens(reader), workers) as read:
+    opens = _Opens(_READERS[modality.type](), modality.type)
+    with reading(opens, workers) as read:
         for start in range(0, len(rows), _BLOCK):
             block = rows[start : start + _BLOCK]
             for i, outcome in zip(block, read([modality.values[i] for i in block]), strict=True):
                 if isinstance(outcome, Unreadable):
                     found[i] = outcome.reason
+                else:
+                    extents.append(outcome)
             if progress is not None:
                 progress(name, min(start + _BLOCK, len(rows)), len(rows))
-    return found
+    return found, extents
 
 
 @dataclass(frozen=True)
 class _Opens:
-    """Reads a value and gives nothing back: what was read need not travel between processes."""
+    """Reads a value as training would and gives its extent: what was read need not travel between processes."""
 
     reader: Any
+    kind: str
 
-    def __call__(self, value: Any) -> None:
+    def __call__(self, value: Any) -> Extent:
         self.reader(value)
+        return extent_of(value, self.kind)
 
 
 def _keys(modality: RawModality, rows: Any) -> dict[int, bytes]:

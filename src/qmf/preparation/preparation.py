@@ -177,7 +177,19 @@ class Preparation:
         return {name: network for name, network in made.items() if network is not None}
 
     def document(self) -> dict[str, Any]:
-        """Give everything but the encoders' files, as JSON can hold it."""
+        """Give everything but the encoders' files, as JSON can hold it.
+
+        Raises
+        ------
+        ConfigError
+            If an encoder was given as an object, which no other process could find.
+        """
+        for name, spec in self.specs.items():
+            if not isinstance(spec.encoder, str | None):
+                raise ConfigError(
+                    f"modality {name!r}: its encoder was given as an object, which cannot be saved with the model; give"
+                    " it by name, as 'package.module:name'."
+                )
         return {
             name: {
                 "spec": asdict(self.specs[name]),
@@ -238,7 +250,7 @@ def listed(problems: list[Problem]) -> str:
 
 def _opened(spec: ModalitySpec, folder: Path | None) -> FrozenEncoder:
     tune = {} if spec.tune == "frozen" else {"tune": spec.tune}
-    return open_encoder(spec.type, str(spec.encoder), spec.options | tune, folder)
+    return open_encoder(spec.type, spec.encoder, spec.options | tune, folder)
 
 
 def _tuples(value: Any) -> Any:

@@ -11,13 +11,15 @@ __all__ = ["encoding_progress"]
 
 
 @contextmanager
-def encoding_progress(*, shown: bool) -> Iterator[Progress | None]:
+def encoding_progress(*, shown: bool, doing: str = "encoding") -> Iterator[Progress | None]:
     """Open a bar per modality.
 
     Parameters
     ----------
     shown : bool
         Whether to show any.
+    doing : str
+        What the bars say before the modality's name.
 
     Yields
     ------
@@ -32,7 +34,7 @@ def encoding_progress(*, shown: bool) -> Iterator[Progress | None]:
     from rich.progress import Progress as Bars
 
     bars = Bars(
-        TextColumn("encoding {task.description}"),
+        TextColumn(doing + " {task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),

@@ -23,9 +23,10 @@ class ModalitySpec:
         One of `qmf.data.TYPES`.
     columns : tuple of str
         Where it stands in a table; empty for the column, or the key of a mapping, of the modality's own name.
-    encoder : str or None
-        For image, depth, text, audio: a key of `qmf.encoders.registry.ENCODERS`, a transformers model, or
-        ``package.module:Class``; None for the type's default.
+    encoder : str, FrozenEncoder, callable, nn.Module or None
+        For image, depth, text, audio: a key of `qmf.encoders.registry.ENCODERS`, a transformers model,
+        ``package.module:name`` of the user's own, or that itself, see `qmf.encoders.registry.open_encoder`; None for
+        the type's default.
     tune : str
         What of the encoder is trained with the model: "frozen", "last-block" or "full".
     options : dict
@@ -34,7 +35,7 @@ class ModalitySpec:
 
     type: str
     columns: tuple[str, ...] = ()
-    encoder: str | None = None
+    encoder: Any = None
     tune: str = "frozen"
     options: dict[str, Any] = field(default_factory=dict)
 
