@@ -152,7 +152,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} holds no mapping: expected keys such as data:, model:, training:.")
     data = values.get("data")
     if isinstance(data, dict):
-        for key in ("train", "validation"):
+        for key in ("train", "validation", "test"):
             if isinstance(data.get(key), str):
                 data[key] = _located(data[key], path)
     return values

@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 __all__ = [
     "accuracy",
+    "area_under_risk_coverage",
+    "brier_score",
     "expected_calibration_error",
     "negative_log_likelihood",
     "sample_loss",
@@ -68,6 +70,62 @@ def negative_log_likelihood(probabilities: FloatArray, target: IntArray) -> floa
         In nats; NaN without samples.
     """
     return float(sample_loss(probabilities, target).mean()) if len(target) else float("nan")
+
+
+def brier_score(probabilities: FloatArray, target: IntArray) -> float:
+    """Give the Brier score, the mean of ``sum_k (p_k - [k = y])^2``; parameters as `accuracy`.
+
+    Returns
+    -------
+    float
+        In [0, 2]; NaN without samples.
+
+    References
+    ----------
+    Brier, Verification of Forecasts Expressed in Terms of Probability, Monthly Weather Review, 1950.
+
+    Examples
+    --------
+    >>> brier_score(np.array([[1.0, 0.0], [0.5, 0.5]]), np.array([0, 1]))
+    0.25
+    """
+    if not len(target):
+        return float("nan")
+    p = probabilities.astype(np.float64)
+    return float(((p**2).sum(axis=1) - 2 * p[np.arange(len(target)), target] + 1).mean())
+
+
+def area_under_risk_coverage(probabilities: FloatArray, target: IntArray) -> float:
+    """Give the area under the risk-coverage curve: the mean error among the n most confident, over n = 1..N.
+
+    Parameters
+    ----------
+    probabilities : ndarray [N, K]
+        Class probabilities; the largest is the confidence. Samples of equal confidence share their mean error.
+    target : ndarray [N], int
+        True classes.
+
+    Returns
+    -------
+    float
+        In [0, 1], lower = better; NaN without samples.
+
+    References
+    ----------
+    Geifman et al., Bias-Reduced Uncertainty Estimation for Deep Neural Classifiers, ICLR 2019.
+
+    Examples
+    --------
+    >>> area_under_risk_coverage(np.array([[0.9, 0.1], [0.6, 0.4]]), np.array([0, 1]))
+    0.25
+    """
+    if not len(target):
+        return float("nan")
+    confidence = probabilities.max(axis=1)
+    wrong = (probabilities.argmax(axis=1) != target).astype(np.float64)
+    _, group = np.unique(-confidence, return_inverse=True)
+    shared = (np.bincount(group, weights=wrong) / np.bincount(group))[np.sort(group)]
+    return float((np.cumsum(shared) / np.arange(1, len(target) + 1)).mean())
 
 
 def expected_calibration_error(probabilities: FloatArray, target: IntArray, bins: int = 15) -> float:

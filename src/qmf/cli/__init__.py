@@ -10,6 +10,7 @@ import sys
 
 import typer
 
+from qmf.cli.benchmark import benchmark
 from qmf.cli.cache import cache
 from qmf.cli.corrupt import corrupt
 from qmf.cli.demo import demo
@@ -32,7 +33,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, init, validate, fit, evaluate, predict, corrupt, info, cache, doctor, schema):
+for command in (demo, init, validate, fit, evaluate, predict, benchmark, corrupt, info, cache, doctor, schema):
     app.command()(command)
 
 

@@ -65,7 +65,9 @@ def read_source(
             raise ConfigError(f"{source}: expected {name}, {name}:train, {name}:test or {name}:all.")
         return load_handwritten(_PARTS[said or part], seed=seed)
     if source.count(":") == 2 and not Path(source).exists():
-        return _known_data_set(*source.split(":"))
+        from qmf.datasets import load_named
+
+        return load_named(source)
     from qmf.data import read_raw, read_samples
 
     if not Path(source).exists():
@@ -78,11 +80,3 @@ def read_source(
         )
     read = read_samples if all(place.type == "vector" for place in schema.modalities.values()) else read_raw
     return read(source, schema, require_label=require_label)
-
-
-def _known_data_set(name: str, folder: str, split: str) -> RawSamples:
-    from qmf.datasets import DATASETS
-
-    if name not in DATASETS:
-        raise ConfigError(f"{name}:{folder}:{split}: no data set {name!r}; known: {', '.join(DATASETS)}.")
-    return DATASETS[name](folder, split)

@@ -15,6 +15,7 @@ from qmf.datasets.handwritten import HANDWRITTEN_CITATION, load_handwritten
 from qmf.datasets.mvsa import load_mvsa
 from qmf.datasets.nyud2 import load_nyud2
 from qmf.datasets.sunrgbd import load_sunrgbd
+from qmf.errors import ConfigError
 
 __all__ = [
     "DATASETS",
@@ -25,6 +26,7 @@ __all__ = [
     "load_food101",
     "load_handwritten",
     "load_mvsa",
+    "load_named",
     "load_nyud2",
     "load_sunrgbd",
 ]
@@ -36,3 +38,27 @@ DATASETS: dict[str, Callable[[str | Path, str], RawSamples]] = {
     "sunrgbd": load_sunrgbd,
 }
 """Name to loader, for ``NAME:FOLDER:SPLIT`` on the command line."""
+
+
+def load_named(source: str) -> RawSamples:
+    """Load ``NAME:FOLDER:SPLIT``.
+
+    Parameters
+    ----------
+    source : str
+        A key of `DATASETS`, where its files are, and which split.
+
+    Returns
+    -------
+    RawSamples
+        As its loader gives them.
+
+    Raises
+    ------
+    ConfigError
+        If there is no such data set.
+    """
+    name, folder, split = source.split(":")
+    if name not in DATASETS:
+        raise ConfigError(f"{source}: no data set {name!r}; known: {', '.join(DATASETS)}.")
+    return DATASETS[name](folder, split)

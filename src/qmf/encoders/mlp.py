@@ -63,5 +63,9 @@ class MLPEncoder(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Give features [B, out_features] of vectors [B, D]."""
-        h: Tensor = self.dropout(torch.relu(self.hidden((x - self.mean) / self.std)))
+        return self.of_standardised((x - self.mean) / self.std)
+
+    def of_standardised(self, z: Tensor) -> Tensor:
+        """Give features [B, out_features] of vectors [B, D] that are standardised already."""
+        h: Tensor = self.dropout(torch.relu(self.hidden(z)))
         return h

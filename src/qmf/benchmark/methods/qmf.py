@@ -1,0 +1,90 @@
+"""QMF and the variants of its released code, by preset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from qmf.benchmark.methods.base import Method, Step
+from qmf.fusion import fuse_logits
+from qmf.presets import get_preset
+from qmf.ranking import ranking_loss
+from qmf.types import FusionOutput
+from qmf.uncertainty import ESTIMATORS
+from qmf.weighting import WEIGHTINGS
+
+__all__ = ["OfficialRGBD", "OfficialTextImage", "QMFPaper", "QMFSimplex"]
+
+
+class QMFPaper(Method):
+    """The paper's method: energy, linear weights, ranking by the history. See `qmf.fusion` and `qmf.objective`.
+
+    Attributes
+    ----------
+    preset : str
+        See `qmf.presets`.
+    weighting_name : str or None
+        Overrides the preset's weights.
+    """
+
+    title = "QMF (paper)"
+    weighs = True
+    remembers = True
+    preset: ClassVar[str] = "paper"
+    weighting_name: ClassVar[str | None] = None
+
+    def __init__(
+        self,
+        widths: Mapping[str, int],
+        num_classes: int,
+        *,
+        hidden: int = 128,
+        dropout: float = 0.3,
+        ranking_weight: float | None = None,
+    ) -> None:
+        super().__init__(widths, num_classes, hidden=hidden, dropout=dropout)
+        self.choices = get_preset(self.preset)
+        self.lambda_ = self.choices.ranking_weight if ranking_weight is None else ranking_weight
+        self.uncertainty = ESTIMATORS[self.choices.uncertainty](len(widths), [hidden] * len(widths))
+        self.weighting = WEIGHTINGS[self.weighting_name or self.choices.weighting]()
+
+    def fuse(self, h: Sequence[Tensor], f: Tensor, present: Tensor) -> FusionOutput:
+        """Give ``sum_m w^m f^m``."""
+        u = self.uncertainty(f, h)
+        return fuse_logits(f, u, present, self.weighting, detach_weights=self.choices.detach_weights)
+
+    def loss(self, output: FusionOutput, cost: Tensor, target: Tensor, step: Step) -> Tensor:
+        """Give ``CE(fused) + sum_m CE(f^m) + lambda sum_m L_reg^m``."""
+        plain = super().loss(output, cost, target, step)
+        total, seen = step.total, step.seen
+        if self.choices.record_first:
+            total = total + cost.detach() * output.present
+            seen = seen + output.present
+        kappa = ((total / seen.clamp(min=1) - step.low) * step.scale).clamp(0.0, 1.0)
+        known = (seen > 0) & output.present
+        weights = torch.where(output.present, output.weights, 0.0)
+        return plain + self.lambda_ * ranking_loss(weights, kappa, known, gap=self.choices.gap).sum()
+
+
+class QMFSimplex(QMFPaper):
+    """The paper's method with weights on the simplex, the setting of its Theorem 1."""
+
+    title = "QMF (simplex)"
+    weighting_name = "simplex"
+
+
+class OfficialRGBD(QMFPaper):
+    """What the released RGB-D code computes."""
+
+    title = "QMF (official RGB-D)"
+    preset = "official-rgbd"
+
+
+class OfficialTextImage(QMFPaper):
+    """What the released text-image code computes."""
+
+    title = "QMF (official text-image)"
+    preset = "official-text-image"

@@ -1,0 +1,306 @@
+"""Many seeds at once: models of one shape are trained in one vectorised pass, each on its own data and draws.
+
+Every draw (initial weights, order of the samples, dropout) belongs to the seed and the epoch, so that a model trained
+beside others is the one trained alone, up to the rounding of sums.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.func import functional_call, stack_module_state, vmap
+
+from qmf.benchmark.methods.base import GivenDropout, Method, Step
+from qmf.errors import DataError
+from qmf.randomness import derive_seed, keyed_generator
+from qmf.training.random_state import seeded
+from qmf.types import FusionOutput
+
+__all__ = ["Budget", "Part", "Trained", "train_together"]
+
+_ROWS = 4096  # per forward pass at prediction
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What every method may spend, and the settings all of them share.
+
+    Attributes
+    ----------
+    epochs, batch_size, learning_rate, weight_decay
+        AdamW with a cosine schedule down to 0, to the last epoch.
+    hidden, dropout
+        Of each encoder.
+    """
+
+    epochs: int = 100
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    weight_decay: float = 1e-2
+    hidden: int = 128
+    dropout: float = 0.3
+
+
+@dataclass(frozen=True)
+class Part:
+    """Samples as a method sees them.
+
+    Attributes
+    ----------
+    features : dict of str to ndarray [N, D_m], float32
+        By modality, in order.
+    present : ndarray [N, M], bool
+        True where a modality is there.
+    target : ndarray [N], int64
+        True classes.
+    damaged : ndarray [N, M], bool
+        True where the benchmark has damaged a modality; all False in training.
+    ids : ndarray [N] of str
+        Sample ids.
+    """
+
+    features: dict[str, NDArray[np.float32]]
+    present: NDArray[np.bool_]
+    target: NDArray[np.int64]
+    damaged: NDArray[np.bool_]
+    ids: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def take(self, rows: NDArray[np.intp]) -> Part:
+        """Give some of the samples."""
+        features = {name: x[rows] for name, x in self.features.items()}
+        return Part(features, self.present[rows], self.target[rows], self.damaged[rows], self.ids[rows])
+
+
+class Trained:
+    """S trained models of one method.
+
+    Parameters
+    ----------
+    models : sequence of Method
+        In the order of the seeds.
+    """
+
+    def __init__(self, models: Sequence[Method]) -> None:
+        self.models = [model.eval() for model in models]
+
+    def __call__(self, s: int, part: Part) -> FusionOutput:
+        """Ask the model of seed number `s`; an oracle is told what was damaged."""
+        model, present = self.models[s], torch.from_numpy(part.present)
+        if model.sees_damage:
+            intact = present & ~torch.from_numpy(part.damaged)
+            present = torch.where(intact.any(dim=1, keepdim=True), intact, present)
+        outputs = []
+        with torch.inference_mode():
+            for start in range(0, len(part), _ROWS):
+                rows = slice(start, start + _ROWS)
+                x = [torch.from_numpy(part.features[name][rows]) for name in model.modalities]
+                outputs.append(model(x, present[rows]))
+        return FusionOutput(*(torch.cat(parts) for parts in zip(*outputs, strict=True)))
+
+    @property
+    def parameters(self) -> int:
+        """Number of trained parameters of one model."""
+        return sum(p.numel() for p in self.models[0].parameters())
+
+
+def train_together(make: Callable[[], Method], parts: Sequence[Part], seeds: Sequence[int], budget: Budget) -> Trained:
+    """Train one model per seed, all in one pass where their data have the same size.
+
+    Parameters
+    ----------
+    make : callable
+        Gives an untrained model; the global generator is seeded for each.
+    parts : sequence of S Part
+        Training samples of each seed.
+    seeds : sequence of S int
+        Keys of all draws.
+    budget : Budget
+        How long, and how.
+
+    Returns
+    -------
+    Trained
+        The models.
+
+    Raises
+    ------
+    DataError
+        If the parts differ in size: train them one by one.
+    """
+    if len({len(part) for part in parts}) != 1:
+        raise DataError(f"training parts of {[len(p) for p in parts]} samples cannot be trained together.")
+    models = [_initial(make, part, seed) for part, seed in zip(parts, seeds, strict=True)]
+    _choose(models, make, parts, seeds, budget)
+    params, buffers = stack_module_state(models)
+    _Pass(models[0], params, buffers, parts, seeds, budget).run()
+    for s, model in enumerate(models):
+        model.load_state_dict({name: value[s].detach() for name, value in params.items()}, strict=False)
+    return Trained(models)
+
+
+class _Pass:
+    """One vectorised training: parameters, data and histories have a leading axis of S seeds."""
+
+    def __init__(
+        self,
+        model: Method,
+        params: Mapping[str, Tensor],
+        buffers: Mapping[str, Tensor],
+        parts: Sequence[Part],
+        seeds: Sequence[int],
+        budget: Budget,
+    ) -> None:
+        self.model = copy.deepcopy(model).train()
+        self.params, self.buffers, self.seeds, self.budget = dict(params), dict(buffers), seeds, budget
+        names = model.modalities
+        stacked = [torch.from_numpy(np.stack([part.features[name] for part in parts])) for name in names]
+        # Standardised once, not in every step: half of the time of a step went there.
+        self.z = [self._standardised(v, m) for m, v in enumerate(stacked)]
+        self.present = torch.from_numpy(np.stack([part.present for part in parts]))
+        self.complete = bool(self.present.all())
+        self.target = torch.from_numpy(np.stack([part.target for part in parts]))
+        self.row = torch.arange(len(seeds))[:, None]
+        self.masks = [(name, m) for name, m in model.named_modules() if isinstance(m, GivenDropout) and m.rate > 0]
+        shape = self.present.shape
+        self.total, self.count = torch.zeros(shape), torch.zeros(shape)
+        self.low = self.scale = torch.zeros(shape[0], shape[2])
+        self.optimiser = torch.optim.AdamW(
+            list(self.params.values()), budget.learning_rate, weight_decay=budget.weight_decay, fused=True
+        )
+
+    def run(self) -> None:
+        """Train to the last epoch."""
+        n, size = self.target.shape[1], self.budget.batch_size
+        steps = -(-n // size)
+        done, all_steps = 0, steps * self.budget.epochs
+        for epoch in range(self.budget.epochs):
+            order, dropout = self._draws(epoch, n)
+            z, present, target = (
+                [_shuffled(v, order) for v in self.z],
+                *(_shuffled(v, order) for v in (self.present, self.target)),
+            )
+            for start in range(0, n, size):
+                for group in self.optimiser.param_groups:
+                    group["lr"] = self.budget.learning_rate * 0.5 * (1 + np.cos(np.pi * done / all_steps))
+                rows = slice(start, start + size)
+                batch = [v[:, rows] for v in z], present[:, rows], target[:, rows]
+                self._step(batch, order[:, rows], [mask[:, rows] for mask in dropout], epoch)
+                done += 1
+            if self.model.remembers:
+                self._end_epoch()
+
+    def _draws(self, epoch: int, n: int) -> tuple[Tensor, list[Tensor]]:
+        """Give the order of the samples [S, N] and a mask [S, N, width] for each dropout."""
+        orders, masks = [], []
+        widths = [m.width for _, m in self.masks]
+        for seed in self.seeds:
+            generator = keyed_generator(seed, "benchmark epoch", epoch)
+            orders.append(torch.from_numpy(generator.permutation(n)))
+            # A byte for each unit: a rate is kept to 1/256, and drawing takes a tenth of the time of drawing floats.
+            masks.append(torch.frombuffer(bytearray(generator.bytes(n * sum(widths))), dtype=torch.uint8))
+        drawn = torch.stack(masks).view(len(masks), n, -1).split(widths, dim=2) if widths else []
+        return torch.stack(orders), [_mask(draw, m.rate) for draw, (_, m) in zip(drawn, self.masks, strict=True)]
+
+    def _step(self, batch: tuple[list[Tensor], Tensor, Tensor], index: Tensor, masks: list[Tensor], epoch: int) -> None:
+        buffers = self.buffers | {f"{name}.mask": mask for (name, _), mask in zip(self.masks, masks, strict=True)}
+        progress = torch.tensor(epoch / self.budget.epochs)
+        step = Step(progress, self.total[self.row, index], self.count[self.row, index], self.low, self.scale)
+        axes = Step(None, 0, 0, 0, 0)  # type: ignore[arg-type]  # the progress is that of all seeds
+        vectorised = vmap(self._one, in_dims=(0, 0, 0, 0, 0, axes))
+        z, present, target = batch
+        loss, each = vectorised(self.params, buffers, z, present, target, step)
+        self.optimiser.zero_grad()
+        loss.sum().backward()  # the seeds share no parameter: each gets its own gradient
+        self.optimiser.step()
+        if self.model.remembers:
+            self.total[self.row, index] += each.detach() * present
+            self.count[self.row, index] += present
+
+    def _one(
+        self,
+        params: dict[str, Tensor],
+        buffers: dict[str, Tensor],
+        z: list[Tensor],
+        present: Tensor,
+        target: Tensor,
+        step: Step,
+    ) -> tuple[Tensor, Tensor]:
+        holder = _TrainingStep(self.model, complete=self.complete)
+        state = {f"model.{name}": value for name, value in (params | buffers).items()}
+        result: tuple[Tensor, Tensor] = functional_call(holder, state, (z, present, target, step))
+        return result
+
+    def _standardised(self, x: Tensor, m: int) -> Tensor:
+        """Give ``x [S, N, D]`` in the units of each seed's training data."""
+        mean, std = (self.buffers[f"encoders.{m}.{name}"][:, None] for name in ("mean", "std"))
+        return (x - mean) / std
+
+    def _end_epoch(self) -> None:
+        """Take the bounds of the mean loss, as `LossHistory.end_epoch` does."""
+        mean, unseen = self.total / self.count, self.count == 0
+        low = mean.masked_fill(unseen, torch.inf).amin(dim=1)
+        high = mean.masked_fill(unseen, -torch.inf).amax(dim=1)
+        differ = high > low
+        self.low = low.masked_fill(~differ, 0.0)
+        self.scale = (1.0 / (high - low)).masked_fill(~differ, 0.0)
+
+
+class _TrainingStep(torch.nn.Module):
+    """A method's training step as a forward pass, which is what `functional_call` calls."""
+
+    def __init__(self, model: Method, *, complete: bool) -> None:
+        super().__init__()
+        self.model, self.complete = model, complete
+
+    def forward(self, z: list[Tensor], present: Tensor, target: Tensor, step: Step) -> tuple[Tensor, Tensor]:
+        return self.model.training_step(z, present, target, step, complete=self.complete)
+
+
+def _shuffled(x: Tensor, order: Tensor) -> Tensor:
+    """Give ``x [S, N, ...]`` with the rows of each seed in its order [S, N]."""
+    s, n = order.shape
+    flat = (order + n * torch.arange(s)[:, None]).flatten()
+    return torch.unflatten(x.flatten(0, 1).index_select(0, flat), 0, (s, n))
+
+
+def _mask(draw: Tensor, rate: float) -> Tensor:
+    """Give a mask of bytes [S, N, width]: 0 at the rate, else what keeps the mean."""
+    threshold = round(256 * rate)
+    return (draw >= threshold).float() * (256 / (256 - threshold))
+
+
+def _initial(make: Callable[[], Method], part: Part, seed: int) -> Method:
+    with seeded(seed, "initial weights"):
+        model = make()
+    for m, (name, encoder) in enumerate(zip(model.modalities, model.encoders, strict=True)):
+        encoder.standardise(torch.from_numpy(part.features[name][part.present[:, m]]))  # type: ignore[operator]
+    return model
+
+
+def _choose(
+    models: list[Method], make: Callable[[], Method], parts: Sequence[Part], seeds: Sequence[int], budget: Budget
+) -> None:
+    """Let a method that uses one modality choose it: on a fifth of the training data that this run does not see."""
+    if not models[0].chooses:
+        return
+    cut = round(0.8 * len(parts[0]))
+    orders = [np.random.default_rng(derive_seed(seed, "choose")).permutation(len(parts[0])) for seed in seeds]
+    kept = [part.take(order[:cut]) for part, order in zip(parts, orders, strict=True)]
+    trial = [_initial(make, part, seed) for part, seed in zip(kept, seeds, strict=True)]
+    params, buffers = stack_module_state(trial)
+    _Pass(trial[0], params, buffers, kept, seeds, budget).run()
+    for s, (model, part, order) in enumerate(zip(models, parts, orders, strict=True)):
+        trial[s].load_state_dict({name: value[s].detach() for name, value in params.items()}, strict=False)
+        held = part.take(order[cut:])
+        right = Trained([trial[s]])(0, held).unimodal_logits.argmax(dim=-1) == torch.from_numpy(held.target)[:, None]
+        score = (right.numpy() & held.present).mean(axis=0)
+        model.chosen = torch.zeros(len(score)).index_fill(0, torch.tensor(int(score.argmax())), 1.0)

@@ -1,0 +1,83 @@
+"""The same number of trials for every method: settings chosen on a part of the training data, by Optuna."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from qmf.benchmark.methods import Method
+from qmf.benchmark.together import Part, train_together
+from qmf.errors import MissingDependencyError
+from qmf.randomness import derive_seed
+
+if TYPE_CHECKING:
+    from qmf.benchmark.runner import Unit
+
+__all__ = ["tuned"]
+
+_SEEDS = 3  # that a setting is tried with, trained together
+_HELD_OUT = 0.2
+
+
+def tuned(unit: Unit, method: type[Method], parts: Sequence[Part], trials: int) -> Unit:
+    """Give a unit with the settings that were best on a fifth of the training data, which the trials did not see.
+
+    Parameters
+    ----------
+    unit : Unit
+        With the recipe's settings, which are the first trial.
+    method : type of Method
+        Its class.
+    parts : sequence of Part
+        Training samples of each seed.
+    trials : int
+        How many settings to try.
+
+    Returns
+    -------
+    Unit
+        With the best of them: learning rate, weight decay, dropout.
+
+    Raises
+    ------
+    MissingDependencyError
+        If Optuna is not installed.
+    """
+    try:
+        import optuna
+    except ImportError as error:
+        raise MissingDependencyError('trials need Optuna, not installed here: pip install "qmf[tune]"') from error
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    seeds = unit.seeds[:_SEEDS]
+    orders = [
+        np.random.default_rng(derive_seed(s, "tuning")).permutation(len(p)) for s, p in zip(seeds, parts, strict=False)
+    ]
+    cut = round((1 - _HELD_OUT) * len(parts[0]))
+    kept = [part.take(order[:cut]) for part, order in zip(parts, orders, strict=False)]
+    held = [part.take(order[cut:]) for part, order in zip(parts, orders, strict=False)]
+    widths = {name: x.shape[1] for name, x in parts[0].features.items()}
+
+    def score(trial: Any) -> float:
+        budget = replace(
+            unit.budget,
+            learning_rate=trial.suggest_float("learning_rate", 3e-4, 3e-2, log=True),
+            weight_decay=trial.suggest_float("weight_decay", 1e-4, 1.0, log=True),
+            dropout=trial.suggest_float("dropout", 0.0, 0.8),
+        )
+        trained = train_together(
+            lambda: method(widths, unit.num_classes, hidden=budget.hidden, dropout=budget.dropout, **unit.options),
+            kept,
+            seeds,
+            budget,
+        )
+        right = [(trained(s, part).logits.argmax(dim=1).numpy() == part.target).mean() for s, part in enumerate(held)]
+        return float(np.mean(right))
+
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
+    first = {name: getattr(unit.budget, name) for name in ("learning_rate", "weight_decay", "dropout")}
+    study.enqueue_trial({**first, "weight_decay": max(first["weight_decay"], 1e-4)})
+    study.optimize(score, n_trials=trials)
+    return replace(unit, budget=replace(unit.budget, **study.best_params))
