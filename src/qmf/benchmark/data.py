@@ -15,13 +15,14 @@ from safetensors.numpy import save_file
 
 from qmf.benchmark.conditions import CLEAN, VECTOR_SUITE, Condition, damaged_part, missing_patterns
 from qmf.benchmark.digits import load_digit_pairs
+from qmf.benchmark.doubted import VALUES_FILE
 from qmf.benchmark.gas_drift import load_gas_drift
 from qmf.benchmark.recipe import Recipe
 from qmf.benchmark.together import Part
 from qmf.data import DataSchema, ModalityColumns, RawSamples, Samples, read_raw, read_samples
 from qmf.datasets import load_handwritten, load_named
 from qmf.errors import ConfigError, DataError
-from qmf.files import atomic_path
+from qmf.files import atomic_path, atomic_write_text
 from qmf.preparation import Damage, ModalitySpec, Preparation, damaged
 from qmf.randomness import keyed_generator
 
@@ -95,6 +96,8 @@ def prepare_task(recipe: Recipe, seeds: Sequence[int], folder: Path, say: Say) -
         if not path.exists():
             say(f"making the data of seed {seed}: {len(maker.conditions)} damaged copies of the test samples")
             _save(path, *maker.of_seed(seed))
+    if isinstance(maker, _RawData) and not (folder / VALUES_FILE).exists():
+        atomic_write_text(folder / VALUES_FILE, json.dumps(_shown_values(maker.raw_test), ensure_ascii=False))
     first = load_seed(folder, seeds[0], (CLEAN,))
     features, names = first.training.features, tuple(first.training.features)
     conditions = (*maker.conditions, *missing_patterns(names))
@@ -258,6 +261,18 @@ def _changed(after: Any, before: Any) -> NDArray[np.bool_]:
         same = (after == before) | (np.isnan(after) & np.isnan(before))
         return np.asarray(~same.all(axis=1))
     return np.array([a is not b and a != b for a, b in zip(after, before, strict=True)], dtype=bool)
+
+
+def _shown_values(raw: RawSamples) -> dict[str, Any]:
+    """Give where the pictures of the test samples are and what their texts say, by position, for the report."""
+    values: dict[str, dict[str, dict[str, str]]] = {}
+    for name, modality in raw.modalities.items():
+        if modality.type == "text":
+            values[name] = {str(i): {"text": v} for i, v in enumerate(modality.values) if isinstance(v, str)}
+        elif modality.type in ("image", "depth"):
+            paths = enumerate(getattr(v, "source", v) for v in modality.values)
+            values[name] = {str(i): {"path": str(v)} for i, v in paths if isinstance(v, str | Path)}
+    return {"ids": {str(i): key for i, key in enumerate(raw.ids.tolist())}, "values": values}
 
 
 def _save(path: Path, training: Part, tests: dict[str, Part]) -> None:

@@ -22,7 +22,7 @@ from qmf.errors import ConfigError, RunError
 from qmf.files import atomic_path, atomic_write_text
 from qmf.model_folder import package_versions
 
-__all__ = ["Progress", "Unit", "read_rows", "run_benchmark"]
+__all__ = ["Progress", "Unit", "read_rows", "run_benchmark", "sample_file"]
 
 _SETTINGS = "benchmark.json"
 # Memory given back to the system after each step costs more than the step: keep it. Read when a process starts.
@@ -145,6 +145,11 @@ def read_rows(
     return rows
 
 
+def sample_file(folder: Path, method: str, condition: str, seed: int) -> Path:
+    """Give where the samples of a cell are, kept for the first seed; see `qmf.benchmark.cell.sample_arrays`."""
+    return folder / "cells" / _plain(method) / f"{_plain(condition)}-{seed}.safetensors"
+
+
 def _cell(folder: Path, method: str, condition: Condition, seed: int) -> Path:
     return folder / "cells" / _plain(method) / f"{_plain(condition.name)}-{seed}.json"
 
@@ -227,7 +232,7 @@ def _run(unit: Unit, trials: int) -> None:
             path = _cell(folder, unit.method, condition, seed)
             path.parent.mkdir(parents=True, exist_ok=True)
             if s == 0 and not condition.missing:
-                with atomic_path(path.with_suffix(".safetensors")) as temporary:
+                with atomic_path(sample_file(folder, unit.method, condition.name, seed)) as temporary:
                     save_file(sample_arrays(output, part), temporary)
             if not path.exists():
                 atomic_write_text(path, json.dumps(row, allow_nan=True))

@@ -110,22 +110,17 @@ def print_summary(summary: Summary) -> None:
     from rich.table import Table
 
     env = summary.environment
-    table = Table(title=f"{env['title']}: accuracy in %, {len(summary.suite.seeds)} seeds")
-    names = ["method", "clean", "mean over the suite", "95 % interval", "worst seed", "rank", "regret", "p (static)"]
-    for place, name in enumerate(names):
-        table.add_column(name, justify="right" if place else "left")
+    table = Table(
+        title=f"{env['recipe']}: accuracy in %, {len(summary.suite.seeds)} seeds",
+        caption="suite: mean over all conditions, ± over seeds; regret: below the mask oracle; p: against static",
+    )
+    for place, name in enumerate(["method", "clean", "suite", "±", "worst", "rank", "regret", "p"]):
+        table.add_column(name, justify="right" if place else "left", no_wrap=True, min_width=5 if place else 8)
     for s in summary.standings:
         clean = summary.suite.of(s.method)[summary.suite.conditions.index("clean")].mean()
-        table.add_row(
-            s.title,
-            f"{100 * clean:.1f}",
-            f"{100 * s.mean:.1f} ± {100 * s.std:.1f}",
-            f"{100 * s.low:.1f} to {100 * s.high:.1f}",
-            f"{100 * s.worst:.1f}",
-            _number(s.rank),
-            _points(s.regret),
-            _p(s.p.get("static", float("nan"))),
-        )
+        numbers = [f"{100 * x:.1f}" for x in (clean, s.mean, s.std, s.worst)]
+        p = _p(s.p.get("static", float("nan")))
+        table.add_row(s.title, *numbers, _number(s.rank), _points(s.regret), p)
     Console().print(table)
 
 

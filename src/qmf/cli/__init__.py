@@ -19,6 +19,7 @@ from qmf.cli.fit import fit, schema
 from qmf.cli.info import info
 from qmf.cli.init import init
 from qmf.cli.predict import evaluate, predict
+from qmf.cli.report import report
 from qmf.cli.validate import validate
 from qmf.errors import QMFError
 
@@ -33,7 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, init, validate, fit, evaluate, predict, benchmark, corrupt, info, cache, doctor, schema):
+for command in (demo, init, validate, fit, evaluate, predict, benchmark, report, corrupt, info, cache, doctor, schema):
     app.command()(command)
 
 

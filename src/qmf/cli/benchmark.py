@@ -34,9 +34,12 @@ def benchmark(
     from rich.progress import Progress as Bars
 
     from qmf.benchmark.recipe import load_recipe
+    from qmf.benchmark.report import write_report
     from qmf.benchmark.runner import run_benchmark
     from qmf.benchmark.summary import load_summary, print_summary
+    from qmf.report import require_report_packages
 
+    require_report_packages()  # before minutes of work, not after
     chosen = load_recipe(recipe)
     folder = output or Path(f"qmf-benchmark-{chosen.name}")
     started = time.perf_counter()
@@ -58,7 +61,8 @@ def benchmark(
             progress=progress,
         )
     print_summary(load_summary(folder))
-    say(f"{time.perf_counter() - started:.0f} s; results and settings in {folder}")
+    page = write_report(folder)
+    say(f"{time.perf_counter() - started:.0f} s; results, settings and tables in {folder}; report: {page}")
 
 
 def parse_seeds(text: str) -> list[int]:

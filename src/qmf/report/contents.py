@@ -98,6 +98,8 @@ class Comparison:
         The most distrusted first.
     settings : dict of str to str
         What is needed to run it again: command, seed, versions, citation.
+    evidence : str
+        How many runs stand behind it, in a sentence.
 
     Raises
     ------
@@ -116,6 +118,7 @@ class Comparison:
     weight_samples: dict[str, tuple[NDArray[Any], NDArray[Any]]]
     distrusted: tuple[Distrusted, ...]
     settings: dict[str, str]
+    evidence: str = "One training run on one split: another seed can give another answer."
 
     def __post_init__(self) -> None:
         if len(self.methods) < 2:

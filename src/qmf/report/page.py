@@ -15,13 +15,17 @@ from qmf.report.wording import count
 __all__ = ["render_comparison", "write_comparison"]
 
 
-def render_comparison(comparison: Comparison) -> str:
+def render_comparison(comparison: Comparison, template: str = "comparison.html", **more: Any) -> str:
     """Give the report of a comparison as one HTML document without scripts, links or outside files.
 
     Parameters
     ----------
     comparison : Comparison
         What was measured. Every name in it may hold any text: it is escaped.
+    template : str
+        Another page that extends ``comparison.html``.
+    **more
+        What that page shows beside it.
 
     Returns
     -------
@@ -49,7 +53,7 @@ def render_comparison(comparison: Comparison) -> str:
         lstrip_blocks=True,
     )
     environment.filters["drawing"] = Markup  # only for what `qmf.report.svg` made: its text is escaped there
-    return environment.get_template("comparison.html").render(_content(comparison))
+    return environment.get_template(template).render(_content(comparison) | more)
 
 
 def write_comparison(comparison: Comparison, path: str | Path) -> None:

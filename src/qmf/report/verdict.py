@@ -169,7 +169,7 @@ def _guarantee(comparison: Comparison) -> str:
 def _certainty(comparison: Comparison) -> str:
     pairs = [[c.accuracy[m] for m in comparison.methods[:2]] for _, c in differences(comparison)]
     margins = [margin for pair in pairs if math.isfinite(margin := chance_margin(pair, comparison.num_test))]
-    start = "One training run on one split: another seed can give another answer."
+    start = comparison.evidence
     if not margins:
         return start
     return (

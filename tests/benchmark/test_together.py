@@ -1,0 +1,54 @@
+"""Many seeds at once are the same models as one by one."""
+
+import numpy as np
+import pytest
+import torch
+
+from qmf.benchmark.methods import METHODS
+from qmf.benchmark.together import Budget, Part, train_together
+from qmf.errors import DataError
+
+WIDTHS = {"a": 4, "b": 3}
+BUDGET = Budget(epochs=3, batch_size=16, hidden=8)
+
+
+def part(seed, n=50, absent=False):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, n)
+    x = {"a": rng.normal(y[:, None], 0.5, (n, 4)), "b": rng.normal(0, 1, (n, 3))}
+    present = np.ones((n, 2), dtype=bool)
+    if absent:
+        present[::7, 0] = False
+    features = {name: v.astype(np.float32) for name, v in x.items()}
+    return Part(features, present, y.astype(np.int64), np.zeros_like(present), np.arange(n).astype(str))
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("absent", [False, True])
+def test_together_is_one_by_one(name, absent):
+    def make():
+        return METHODS[name](WIDTHS, 3, hidden=8)
+
+    seeds, parts = [3, 1, 4], [part(s, absent=absent) for s in range(3)]
+    together, test = train_together(make, parts, seeds, BUDGET), part(9)
+    for s, seed in enumerate(seeds):
+        alone = train_together(make, [parts[s]], [seed], BUDGET)
+        torch.testing.assert_close(together(s, test).logits, alone(0, test).logits, rtol=1e-3, atol=1e-4)
+    assert together.parameters == sum(p.numel() for p in make().parameters())
+
+
+def test_training_learns():
+    trained = train_together(lambda: METHODS["paper"](WIDTHS, 3, hidden=16), [part(0, 300)], [0], Budget(epochs=60))
+    test = part(1, 300)
+    assert (trained(0, test).logits.argmax(1).numpy() == test.target).mean() > 0.8
+
+
+def test_the_best_single_modality_is_the_one_that_says_something():
+    trained = train_together(lambda: METHODS["best-single"](WIDTHS, 3, hidden=8), [part(0), part(1)], [0, 1], BUDGET)
+    for model in trained.models:
+        assert model.chosen.tolist() == [1.0, 0.0]
+
+
+def test_parts_of_different_sizes_are_refused():
+    with pytest.raises(DataError, match=r"parts of \[50, 40\] samples cannot be trained together"):
+        train_together(lambda: METHODS["static"](WIDTHS, 3), [part(0), part(1, 40)], [0, 1], BUDGET)
