@@ -170,6 +170,8 @@ class _Pass:
         self.target = torch.from_numpy(np.stack([part.target for part in parts]))
         self.row = torch.arange(len(seeds))[:, None]
         self.masks = [(name, m) for name, m in model.named_modules() if isinstance(m, GivenDropout) and m.rate > 0]
+        rates = [torch.full((m.width,), round(256 * m.rate), dtype=torch.uint8) for _, m in self.masks]
+        self.rates = torch.cat([torch.zeros(0, dtype=torch.uint8), *rates])  # of 256, by unit
         shape = self.present.shape
         self.total, self.count = torch.zeros(shape), torch.zeros(shape)
         self.low = self.scale = torch.zeros(shape[0], shape[2])
@@ -183,40 +185,38 @@ class _Pass:
         steps = -(-n // size)
         done, all_steps = 0, steps * self.budget.epochs
         for epoch in range(self.budget.epochs):
-            order, dropout = self._draws(epoch, n)
-            z, present, target = (
-                [_shuffled(v, order) for v in self.z],
-                *(_shuffled(v, order) for v in (self.present, self.target)),
-            )
+            order, draws = self._draws(epoch, n)
             for start in range(0, n, size):
                 for group in self.optimiser.param_groups:
                     group["lr"] = self.budget.learning_rate * 0.5 * (1 + np.cos(np.pi * done / all_steps))
                 rows = slice(start, start + size)
-                batch = [v[:, rows] for v in z], present[:, rows], target[:, rows]
-                self._step(batch, order[:, rows], [mask[:, rows] for mask in dropout], epoch)
+                self._step(order[:, rows], self._kept(draws[:, rows]), epoch)
                 done += 1
             if self.model.remembers:
                 self._end_epoch()
 
-    def _draws(self, epoch: int, n: int) -> tuple[Tensor, list[Tensor]]:
-        """Give the order of the samples [S, N] and a mask [S, N, width] for each dropout."""
-        orders, masks = [], []
-        widths = [m.width for _, m in self.masks]
+    def _draws(self, epoch: int, n: int) -> tuple[Tensor, Tensor]:
+        """Give the order of the samples [S, N] and a byte [S, N, W] for each unit that dropout may switch off."""
+        orders, drawn = [], []
         for seed in self.seeds:
             generator = keyed_generator(seed, "benchmark epoch", epoch)
             orders.append(torch.from_numpy(generator.permutation(n)))
             # A byte for each unit: a rate is kept to 1/256, and drawing takes a tenth of the time of drawing floats.
-            masks.append(torch.frombuffer(bytearray(generator.bytes(n * sum(widths))), dtype=torch.uint8))
-        drawn = torch.stack(masks).view(len(masks), n, -1).split(widths, dim=2) if widths else []
-        return torch.stack(orders), [_mask(draw, m.rate) for draw, (_, m) in zip(drawn, self.masks, strict=True)]
+            drawn.append(torch.from_numpy(np.frombuffer(generator.bytes(n * len(self.rates)), dtype=np.uint8).copy()))
+        return torch.stack(orders), torch.stack(drawn).view(len(drawn), n, -1)
 
-    def _step(self, batch: tuple[list[Tensor], Tensor, Tensor], index: Tensor, masks: list[Tensor], epoch: int) -> None:
+    def _kept(self, draw: Tensor) -> list[Tensor]:
+        """Give a mask [S, B, width] for each dropout: 0 at the rate, else what keeps the mean."""
+        kept = (draw >= self.rates) * (256 / (256 - self.rates.float()))
+        return list(kept.split([m.width for _, m in self.masks], dim=2))
+
+    def _step(self, index: Tensor, masks: list[Tensor], epoch: int) -> None:
         buffers = self.buffers | {f"{name}.mask": mask for (name, _), mask in zip(self.masks, masks, strict=True)}
         progress = torch.tensor(epoch / self.budget.epochs)
         step = Step(progress, self.total[self.row, index], self.count[self.row, index], self.low, self.scale)
         axes = Step(None, 0, 0, 0, 0)  # type: ignore[arg-type]  # the progress is that of all seeds
         vectorised = vmap(self._one, in_dims=(0, 0, 0, 0, 0, axes))
-        z, present, target = batch
+        z, present, target = [_rows(v, index) for v in self.z], _rows(self.present, index), _rows(self.target, index)
         loss, each = vectorised(self.params, buffers, z, present, target, step)
         self.optimiser.zero_grad()
         loss.sum().backward()  # the seeds share no parameter: each gets its own gradient
@@ -265,17 +265,11 @@ class _TrainingStep(torch.nn.Module):
         return self.model.training_step(z, present, target, step, complete=self.complete)
 
 
-def _shuffled(x: Tensor, order: Tensor) -> Tensor:
-    """Give ``x [S, N, ...]`` with the rows of each seed in its order [S, N]."""
-    s, n = order.shape
-    flat = (order + n * torch.arange(s)[:, None]).flatten()
-    return torch.unflatten(x.flatten(0, 1).index_select(0, flat), 0, (s, n))
-
-
-def _mask(draw: Tensor, rate: float) -> Tensor:
-    """Give a mask of bytes [S, N, width]: 0 at the rate, else what keeps the mean."""
-    threshold = round(256 * rate)
-    return (draw >= threshold).float() * (256 / (256 - threshold))
+def _rows(x: Tensor, index: Tensor) -> Tensor:
+    """Give ``x [S, N, ...]`` at the rows [S, B] of each seed."""
+    s, n = x.shape[:2]
+    flat = (index + n * torch.arange(s)[:, None]).flatten()
+    return torch.unflatten(x.flatten(0, 1).index_select(0, flat), 0, index.shape)
 
 
 def _initial(make: Callable[[], Method], part: Part, seed: int) -> Method:
