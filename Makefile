@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint bench docs clean
+.PHONY: demo test lint bench results docs clean
 
 demo: $(VENV)/.installed-demo
 	$(BIN)/qmf demo
@@ -22,6 +22,15 @@ lint: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/step_overhead.py
 	$(BIN)/python benchmarks/image_encoding.py
+	$(BIN)/python benchmarks/many_seeds.py
+
+# The tables of docs/results.md; about an hour on two cores. Needs QMF_DATA. A run that was stopped is gone on with.
+TEN_SEEDS := handwritten scene15 landuse21
+FIVE_SEEDS := gas_drift fsdd_mnist mvsa nyud2
+results: $(VENV)/.installed-dev
+	for name in $(TEN_SEEDS); do $(BIN)/qmf benchmark $$name --seeds 0-9 -o results/$$name || exit 1; done
+	for name in $(FIVE_SEEDS); do $(BIN)/qmf benchmark $$name --seeds 0-4 -o results/$$name || exit 1; done
+	$(BIN)/python scripts/write_results.py $(addprefix results/,$(TEN_SEEDS) $(FIVE_SEEDS))
 
 docs: $(VENV)/.installed-dev
 	$(PIP) -e ".[docs]"

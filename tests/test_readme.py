@@ -40,12 +40,14 @@ def test_the_commands_in_order(tmp_path):
     commands = [shlex.split(line) for line in lines if line.startswith("qmf ")]
     built_in, own = commands[:5], commands[5:]
     assert [command[1] for command in built_in] == ["fit", "evaluate", "predict", "info", "doctor"]
-    assert [command[1] for command in own] == ["init", "validate", "fit", "predict", "evaluate", "corrupt", "cache"]
+    of_own_data = ["init", "validate", "fit", "predict", "evaluate", "corrupt", "cache"]
+    assert [command[1] for command in own] == [*of_own_data, "benchmark", "report"]
     write_photos(tmp_path)
     for command in commands:
         run(command, tmp_path)
     assert (tmp_path / "predictions.parquet").exists()
     assert (tmp_path / "foggy" / "manifest.jsonl").exists()
+    assert (tmp_path / "bench" / "report.html").exists()
 
 
 def write_photos(folder):

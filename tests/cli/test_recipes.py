@@ -19,7 +19,7 @@ pytestmark = [
     ),
 ]
 
-# One seed on some 600 samples: which of two close accuracies is the higher is decided by the mean of seeds in docs/results.md.
+# Which of two close accuracies is the higher is for the mean of seeds to say (docs/results.md), not for 600 samples.
 ONE_STANDARD_ERROR = 0.02
 
 # Recipe, test data, lowest accuracy of the fused output; and of each modality.

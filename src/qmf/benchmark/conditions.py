@@ -65,7 +65,8 @@ VECTOR_SUITE = (
     Condition("stuck", "stuck", 1, "feature_stuck", {"rate": 1.0}),
     Condition("zeroed", "zeroed", 1, "zeroed", {}),
     Condition("swapped", "swapped", 1, "swapped", {}),
-    Condition("conflicting (RCML)", "conflicting", 1, "conflicting", {}, in_suite=False),
+    Condition("conflicting (RCML)", "conflicting", 2, "conflicting", {"noisy": 0.5, "foreign": 0.5}, in_suite=False),
+    Condition("conflicting 10+40 %", "conflicting", 1, "conflicting", {"noisy": 0.1, "foreign": 0.4}, in_suite=False),
 )
 """What is done to feature views: each view of each sample is hit with probability 0.5; training sees none of it."""
 
@@ -102,7 +103,7 @@ def damaged_part(test: Part, training: Part, condition: Condition, seed: int) ->
     if not condition.corruption:
         return test
     if condition.corruption == "conflicting":
-        return _conflicting(test, training, seed)
+        return _conflicting(test, training, seed, **condition.parameters)
     damaged = np.zeros_like(test.present)
     features: dict[str, NDArray[np.float32]] = {}
     for m, (name, x) in enumerate(test.features.items()):
@@ -130,8 +131,8 @@ def _without(test: Part, missing: Sequence[str]) -> Part:
     return part if kept.all() else part.take(np.flatnonzero(kept))
 
 
-def _conflicting(test: Part, training: Part, seed: int) -> Part:
-    """Half of the samples get noise on a proper subset of views; half, drawn anew, a view of another class.
+def _conflicting(test: Part, training: Part, seed: int, *, noisy: float, foreign: float) -> Part:
+    """Give a share of the samples noise on a proper subset of views, and a share, drawn anew, a view of another class.
 
     References
     ----------
@@ -140,10 +141,10 @@ def _conflicting(test: Part, training: Part, seed: int) -> Part:
     names = list(test.features)
     generators = [keyed_generator(seed, "conflicting", key) for key in test.ids.tolist()]
     nothing = np.zeros(len(names), dtype=bool)
-    noisy = np.array([_proper_subset(g, len(names)) if g.random() < 0.5 else nothing for g in generators])
-    view = np.array([int(g.integers(len(names))) if g.random() < 0.5 else -1 for g in generators])
+    hit = np.array([_proper_subset(g, len(names)) if g.random() < noisy else nothing for g in generators])
+    view = np.array([int(g.integers(len(names))) if g.random() < foreign else -1 for g in generators])
     features: dict[str, NDArray[np.float32]] = {}
-    damaged = noisy & test.present
+    damaged = hit & test.present
     for m, (name, x) in enumerate(test.features.items()):
         there = training.features[name][training.present[:, m]]
         width = there.max(axis=0) - there.min(axis=0)

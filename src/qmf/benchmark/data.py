@@ -116,7 +116,8 @@ def load_seed(folder: Path, seed: int, conditions: Sequence[Condition]) -> SeedD
         raise DataError(f"{path} cannot be read: {error}; delete it, and the benchmark makes it anew.") from error
 
     def part(name: str, base: Part | None) -> Part:
-        given = {key.split("/", 2)[2]: x for key, x in stored.items() if key.startswith(f"{name}/features/")}
+        prefix = f"{name}/features/"
+        given = {key.removeprefix(prefix): x for key, x in stored.items() if key.startswith(prefix)}
         features = given if base is None else {n: given.get(n, x) for n, x in base.features.items()}
         if base is None:
             order = [str(n) for n in ids["modalities"]]
