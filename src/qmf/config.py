@@ -66,7 +66,7 @@ class DataConfig(_Section):
 class ModelConfig(_Section):
     """The model."""
 
-    preset: str = Field("paper", description="paper, official-rgbd, official-text-image or static.")
+    preset: str = Field("robust", description="robust, paper, official-rgbd, official-text-image or static.")
     uncertainty: str | None = Field(None, description="Estimator instead of the preset's, e.g. entropy.")
     weighting: str | None = Field(
         None, description="Map to weights instead of the preset's: linear, simplex, constant."

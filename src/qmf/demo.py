@@ -23,7 +23,7 @@ from qmf.types import Prediction
 
 __all__ = ["METHODS", "run_demo"]
 
-METHODS = {"QMF": "paper", "static fusion": "static"}
+METHODS = {"QMF": "robust", "static fusion": "static", "QMF as published": "paper"}
 _POINTS = 400  # per modality, in the plot of weight against loss
 _DISTRUSTED = 20
 

@@ -69,8 +69,9 @@ class QMFClassifier(ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: 
 
     Parameters
     ----------
-    preset : {"paper", "official-rgbd", "official-text-image", "static"}
-        Variant of the method; see `qmf.presets`.
+    preset : {"robust", "paper", "official-rgbd", "official-text-image", "static"}, default "robust"
+        Variant of the method; see `qmf.presets`. `robust` stays right where a modality goes bad; `paper` is the method
+        as published.
     uncertainty, weighting : str, optional
         Override the preset; keys of `qmf.uncertainty.ESTIMATORS` and `qmf.weighting.WEIGHTINGS`.
     views : mapping of str to columns, optional
@@ -155,7 +156,7 @@ warmup_epochs, clip_norm, patience, monitor, precision
     def __init__(
         self,
         *,
-        preset: str = "paper",
+        preset: str = "robust",
         uncertainty: str | None = None,
         weighting: str | None = None,
         views: Mapping[str, Any] | None = None,
@@ -303,6 +304,8 @@ warmup_epochs, clip_norm, patience, monitor, precision
             verbose=self.verbose,
         )
         self.model_ = self.model_.cpu().eval()
+        inputs = {name: torch.from_numpy(x) for name, x in training.features.items()}
+        self.model_.fit_typicality(inputs, torch.from_numpy(training.present))
         self._predictor = in_double(self.model_)
         self.history_: LossHistory | None = None if objective.history is None else objective.history.cpu()
         self.training_rows_, self.n_iter_ = result.rows, len(result.rows)
@@ -379,7 +382,8 @@ warmup_epochs, clip_norm, patience, monitor, precision
         Raises
         ------
         ConfigError
-            If there is no such modality, or no history was kept (``ranking_weight=0`` or preset "static").
+            If there is no such modality, or no history was kept: by the preset "static", by the paper's presets with
+            ``ranking_weight=0``, or in a model that was loaded.
         """
         check_is_fitted(self, "model_")
         if modality not in self.modalities_:

@@ -6,7 +6,7 @@ are the weighted sum: ``f(x) = sum_m w^m(x) f^m(x^m)``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -16,10 +16,12 @@ from qmf.heads import BatchedLinearHeads, SeparateHeads
 from qmf.precision import full_precision
 from qmf.presets import get_preset
 from qmf.types import FusionOutput
-from qmf.uncertainty import ESTIMATORS, UncertaintyEstimator
+from qmf.uncertainty import ESTIMATORS, Credibility, UncertaintyEstimator
 from qmf.weighting import WEIGHTINGS
 
-__all__ = ["QualityAwareFusion", "fuse_logits"]
+__all__ = ["QualityAwareFusion", "fuse_credible", "fuse_logits"]
+
+_ROWS = 64  # per pass through an encoder while typicality is fitted
 
 
 def fuse_logits(
@@ -68,6 +70,41 @@ def fuse_logits(
     return FusionOutput(fused, f, w, u, present)
 
 
+def fuse_credible(
+    unimodal_logits: Tensor,
+    credibility: Credibility,
+    vectors: Sequence[Tensor],
+    present: Tensor | None,
+    weighting: nn.Module,
+) -> FusionOutput:
+    """Turn unimodal logits into weights by credibility and the posterior of the classes.
+
+    Parameters
+    ----------
+    unimodal_logits : Tensor [B, M, K]
+        ``f^m``.
+    credibility : Credibility
+        In training mode all modalities count the same: heads that learn to be weighed down learn less.
+    vectors : sequence of M tensors
+        What typicality is judged by.
+    present : Tensor [B, M], bool, or None
+        True where a modality is there; None = everywhere.
+    weighting : nn.Module
+        As in `fuse_logits`.
+
+    Returns
+    -------
+    FusionOutput
+        In evaluation, ``logits`` is the logarithm of the posterior; see `qmf.uncertainty.credibility.believe`.
+    """
+    if credibility.training:
+        return fuse_logits(unimodal_logits, unimodal_logits.new_zeros(unimodal_logits.shape[:2]), present, weighting)
+    u, log_posterior = credibility.believe(unimodal_logits, vectors, present)
+    output = fuse_logits(unimodal_logits, u, present, weighting)
+    nothing = ~output.present.any(dim=-1, keepdim=True)
+    return output._replace(logits=log_posterior.masked_fill(nothing, torch.nan))
+
+
 class QualityAwareFusion(nn.Module):
     """QMF: weigh each modality by how certain it is about this sample, then add up.
 
@@ -78,8 +115,8 @@ class QualityAwareFusion(nn.Module):
         ``[B, M]`` outputs.
     num_classes : int
         K, at least 2.
-    preset : {"paper", "official-rgbd", "official-text-image", "static"}
-        Which published variant; see `qmf.presets`.
+    preset : {"robust", "paper", "official-rgbd", "official-text-image", "static"}
+        Ours, or which published variant; see `qmf.presets`.
     uncertainty : str or UncertaintyEstimator, optional
         Overrides the preset's estimator: a key of `qmf.uncertainty.ESTIMATORS` or a module of your own.
     weighting : str or nn.Module, optional
@@ -167,21 +204,64 @@ class QualityAwareFusion(nn.Module):
             device, the last two are not looked for: such a row's outputs are NaN, such a modality counts as absent.)
         """
         present = self._presence(inputs, present)
-        features = [self._features(m, name, inputs, present) for m, name in enumerate(self.modalities)]
+        x = [self._input(m, name, inputs, present) for m, name in enumerate(self.modalities)]
+        features = [self._features(m, v, inputs) for m, v in enumerate(x)]
         f = full_precision(self.heads(features))
+        if isinstance(self.uncertainty, Credibility):
+            return fuse_credible(f, self.uncertainty, self._vectors(x, features), present, self.weighting)
         u = self.uncertainty(f, features)
         return fuse_logits(f, u, present, self.weighting, detach_weights=self.detach_weights)
 
-    def _features(self, m: int, name: str, inputs: Mapping[str, Tensor], present: Tensor | None) -> Tensor:
-        if name not in inputs:
+    @torch.no_grad()
+    def fit_typicality(self, inputs: Mapping[str, Tensor], present: Tensor) -> None:
+        """Learn from the training samples what is typical, once the encoders are trained.
+
+        Parameters
+        ----------
+        inputs : mapping of str to Tensor [N, ...]
+            All modalities.
+        present : Tensor [N, M], bool
+            True where a modality is there.
+
+        Notes
+        -----
+        Does nothing unless the uncertainty is `Credibility`, as in the preset "robust".
+        """
+        if not isinstance(self.uncertainty, Credibility):
+            return
+        was_training = self.training
+        self.eval()
+        vectors = []
+        for m, name in enumerate(self.modalities):
+            x = self._input(m, name, inputs, present)
+            assert x is not None
+            judged = getattr(self.encoders[m], "takes_vectors", False)
+            vectors.append(x if judged else torch.cat([self.encoders[m](rows) for rows in x.split(_ROWS)]))
+        self.uncertainty.fit(vectors, present)
+        self.train(was_training)
+
+    def _input(self, m: int, name: str, inputs: Mapping[str, Tensor], present: Tensor | None) -> Tensor | None:
+        """Give a modality's tensor with zeros where it is absent; None if it is absent from the batch."""
+        if name not in inputs or present is None:
+            return inputs.get(name)
+        x = inputs[name]
+        return x.masked_fill(~present[:, m].view(-1, *[1] * (x.dim() - 1)), 0)
+
+    def _features(self, m: int, x: Tensor | None, inputs: Mapping[str, Tensor]) -> Tensor:
+        if x is None:
             first = next(iter(inputs.values()))
             dtype = first.dtype if first.is_floating_point() else torch.get_default_dtype()
             return torch.zeros(len(first), self.widths[m], device=first.device, dtype=dtype)
-        x = inputs[name]
-        if present is not None:
-            x = x.masked_fill(~present[:, m].view(-1, *[1] * (x.dim() - 1)), 0)
         features: Tensor = self.encoders[m](x)
         return features
+
+    def _vectors(self, x: list[Tensor | None], features: list[Tensor]) -> list[Tensor]:
+        """Give what typicality is judged by: the vectors that come in, else features; empty where left out."""
+        chosen = []
+        for encoder, v, h in zip(self.encoders, x, features, strict=True):
+            judged = v if getattr(encoder, "takes_vectors", False) else h
+            chosen.append(h[:0] if v is None or judged is None else judged)
+        return chosen
 
     def _presence(self, inputs: Mapping[str, Tensor], present: Tensor | None) -> Tensor | None:
         """Check `inputs` and `present`, and say which modality of which sample is there; None = all of all."""

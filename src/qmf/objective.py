@@ -54,7 +54,7 @@ class QMFObjective(nn.Module):
     preset : str, default "paper"
         Gives the defaults of what follows, and the form of the regulariser; see `qmf.presets`.
     ranking_weight : float, optional
-        ``lambda >= 0``. 0 = no regulariser, no history.
+        ``lambda >= 0``. 0 = no regulariser; then the history is kept only if the preset says so.
     pairs : {"adjacent", "all"}
         Which pairs of the batch the regulariser compares.
     start_epoch : int, default 0
@@ -98,7 +98,8 @@ class QMFObjective(nn.Module):
         self.label_smoothing = label_smoothing
         weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
         self.register_buffer("class_weights", weights)
-        self.history = LossHistory(num_samples, num_modalities, start_epoch) if self.lambda_ > 0 else None
+        kept = self.lambda_ > 0 or self.choices.keeps_history
+        self.history = LossHistory(num_samples, num_modalities, start_epoch) if kept else None
         # Held without registering it: its parameters belong to the model.
         self._auxiliary_loss = uncertainty.auxiliary_loss if uncertainty is not None else None
 
@@ -156,8 +157,10 @@ class QMFObjective(nn.Module):
     def _ranking(self, weights: Tensor, unimodal_loss: Tensor, there: Tensor, index: Tensor) -> Tensor:
         if self.history is None:
             return unimodal_loss.new_zeros(unimodal_loss.shape[1])
-        if self.training and self.choices.record_first:
+        if self.training and (self.choices.record_first or not self.lambda_):
             self.history.record(index, unimodal_loss, there)
+        if not self.lambda_:
+            return unimodal_loss.new_zeros(unimodal_loss.shape[1])
         kappa, known = self.history.kappa(index)
         cost = ranking_loss(weights, kappa, known & there, pairs=self.pairs, gap=self.choices.gap)
         if self.training and not self.choices.record_first:

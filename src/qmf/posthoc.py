@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from qmf.calibration import best_temperature
 from qmf.errors import ConfigError, DataError
-from qmf.fusion import fuse_logits
+from qmf.fusion import fuse_credible, fuse_logits
 from qmf.presets import get_preset
-from qmf.types import Prediction
-from qmf.uncertainty import ESTIMATORS
+from qmf.types import FusionOutput, Prediction
+from qmf.uncertainty import ESTIMATORS, Credibility, UncertaintyEstimator
 from qmf.weighting import WEIGHTINGS
 
 __all__ = ["PostHocFusion", "fuse"]
@@ -87,7 +87,7 @@ def fuse(
         raise ConfigError(f"weighting={kind!r} does not exist; expected one of {', '.join(WEIGHTINGS)}.")
     scaled = logits / scale[:, None]
     with torch.no_grad():
-        output = fuse_logits(scaled, ESTIMATORS[estimator](len(modalities))(scaled), there, WEIGHTINGS[kind]())
+        output = _fused(scaled, ESTIMATORS[estimator](len(modalities)), there, WEIGHTINGS[kind]())
     labels = np.asarray(classes if classes is not None else range(logits.shape[2]))
     if len(labels) != logits.shape[2]:
         raise DataError(f"classes has {len(labels)} labels, the logits have {logits.shape[2]} columns.")
@@ -212,8 +212,16 @@ class PostHocFusion:
         return self.predict_full(logits, present).probabilities
 
 
+def _fused(
+    logits: torch.Tensor, estimator: UncertaintyEstimator, present: torch.Tensor, weighting: torch.nn.Module
+) -> FusionOutput:
+    if isinstance(estimator, Credibility):  # without vectors it goes by the agreement of the modalities
+        return fuse_credible(logits, estimator.eval(), (), present, weighting)
+    return fuse_logits(logits, estimator(logits), present, weighting)
+
+
 def _logit_estimator(name: str) -> str:
-    usable = [key for key, kind in ESTIMATORS.items() if kind.needs == "logits"]
+    usable = [key for key, kind in ESTIMATORS.items() if kind.needs != "features"]
     if name not in usable:
         raise ConfigError(f"uncertainty={name!r} can not be used on logits alone; expected one of {', '.join(usable)}.")
     return name

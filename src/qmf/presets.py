@@ -22,11 +22,13 @@ class Preset:
     detach_weights : bool
         If True, no gradient flows through the weights of the fused output.
     ranking_weight : float
-        ``lambda``, the weight of the ranking regulariser; 0 = no history is kept.
+        ``lambda``, the weight of the ranking regulariser.
     gap : {"margin", "slack"}
         Sign of the last term of the regulariser; see `qmf.ranking.ranking_loss`.
     record_first : bool
         If True, the step's own loss is in the history before the regulariser reads it.
+    keeps_history : bool
+        If True, losses are recorded even where no regulariser reads them: they say which samples stayed hard.
     """
 
     uncertainty: str = "energy"
@@ -35,16 +37,19 @@ class Preset:
     ranking_weight: float = 0.1
     gap: Gap = "margin"
     record_first: bool = False
+    keeps_history: bool = False
 
 
 PRESETS: dict[str, Preset] = {
+    "robust": Preset(uncertainty="credibility", weighting="simplex", ranking_weight=0.0, keeps_history=True),
     "paper": Preset(),
     "official-rgbd": Preset(gap="slack"),
     "official-text-image": Preset(detach_weights=True, ranking_weight=1.0, gap="slack", record_first=True),
     "static": Preset(weighting="constant", ranking_weight=0.0),
 }
-"""``paper``: the method as written. ``official-*``: what the released code computes. ``static``: late fusion with the
-same unimodal losses and constant weights, the matched baseline."""
+"""``robust``: weights by credibility, see `qmf.uncertainty.Credibility`. ``paper``: the method as written.
+``official-*``: what the released code computes. ``static``: late fusion with the same unimodal losses and constant
+weights, the matched baseline."""
 
 
 def get_preset(name: str) -> Preset:

@@ -23,7 +23,7 @@ class FusionOutput(NamedTuple):
     Attributes
     ----------
     logits : Tensor [B, K], float32
-        Fused logits, ``sum_m w^m f^m``.
+        Fused logits, ``sum_m w^m f^m``; by credibility, the logarithm of the fused posterior.
     unimodal_logits : Tensor [B, M, K], float32
         Each modality's own logits ``f^m``; 0 where absent.
     weights : Tensor [B, M], float32

@@ -59,7 +59,7 @@ def finished(recipe, tmp_path_factory):
 def test_every_cell_is_there_once_with_all_metrics(finished):
     folder, printed = finished
     frame = pl.read_parquet(folder / "results.parquet")
-    conditions = 11 + 2
+    conditions = 12 + 2
     assert len(frame) == len(METHODS) * conditions * 2
     assert frame.select("method", "condition", "seed").is_duplicated().sum() == 0
     for metric in ("accuracy", "balanced_accuracy", "macro_f1", "nll", "brier", "ece", "aurc", "seconds"):
@@ -118,7 +118,7 @@ def test_trials_choose_settings_on_training_data(recipe, tmp_path):
 
 def test_wrong_use_is_named(recipe, tmp_path):
     given = load_recipe(str(recipe))
-    with pytest.raises(ConfigError, match="no method 'papier'; known: paper, simplex"):
+    with pytest.raises(ConfigError, match="no method 'papier'; known: robust, paper, simplex"):
         run_benchmark(given, tmp_path / "a", methods=["papier"])
     run_benchmark(given, tmp_path / "b", methods=["static"], seeds=[0])
     with pytest.raises(ConfigError, match="another recipe or number of trials"):

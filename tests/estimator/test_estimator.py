@@ -179,9 +179,9 @@ def test_errors_name_what_is_wrong():
         QMFClassifier().fit(X, ["cat"] * 30)
     with pytest.raises(ConfigError, match=r"epochs=0: expected an integer of 1 or more"):
         QMFClassifier(epochs=0).fit(X, y)
-    with pytest.raises(ConfigError, match=r"preset='papre' does not exist; expected one of paper"):
+    with pytest.raises(ConfigError, match=r"preset='papre' does not exist; expected one of robust, paper"):
         QMFClassifier(preset="papre").fit(X, y)
-    classifier = QMFClassifier(epochs=1, random_state=0, ranking_weight=0).fit(X, y)
+    classifier = QMFClassifier(epochs=1, random_state=0, preset="static").fit(X, y)
     with pytest.raises(DataError, match="modality 'sound' was not in training"):
         classifier.predict({"sound": np.zeros((1, 2))})
     with pytest.raises(DataError, match=r"X has 2 features in modality 'text', but QMFClassifier is expecting 3"):

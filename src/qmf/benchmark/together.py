@@ -142,8 +142,9 @@ def train_together(make: Callable[[], Method], parts: Sequence[Part], seeds: Seq
     _choose(models, make, parts, seeds, budget)
     params, buffers = stack_module_state(models)
     _Pass(models[0], params, buffers, parts, seeds, budget).run()
-    for s, model in enumerate(models):
+    for s, (model, part) in enumerate(zip(models, parts, strict=True)):
         model.load_state_dict({name: value[s].detach() for name, value in params.items()}, strict=False)
+        model.settle([torch.from_numpy(part.features[n]) for n in model.modalities], torch.from_numpy(part.present))
     return Trained(models)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +35,7 @@ class MLPEncoder(nn.Module):
 
     mean: Tensor
     std: Tensor
+    takes_vectors: ClassVar[bool] = True  # their typicality is judged, not that of the hidden layer
 
     def __init__(self, in_features: int, out_features: int = 128, dropout: float = 0.3) -> None:
         super().__init__()

@@ -7,6 +7,7 @@ It states what it `needs`; a new one is one file and one line here.
 from __future__ import annotations
 
 from qmf.uncertainty.base import Features, UncertaintyEstimator
+from qmf.uncertainty.credibility import Credibility
 from qmf.uncertainty.energy import Energy
 from qmf.uncertainty.entropy import Entropy
 from qmf.uncertainty.evidential import EvidentialVacuity
@@ -16,6 +17,7 @@ from qmf.uncertainty.true_class_probability import TrueClassProbability
 
 __all__ = [
     "ESTIMATORS",
+    "Credibility",
     "Energy",
     "Entropy",
     "EvidentialVacuity",
@@ -33,4 +35,5 @@ ESTIMATORS: dict[str, type[UncertaintyEstimator]] = {
     "margin": Margin,
     "evidential": EvidentialVacuity,
     "true-class-probability": TrueClassProbability,
+    "credibility": Credibility,
 }

@@ -18,11 +18,12 @@ class UncertaintyEstimator(nn.Module):
 
     Attributes
     ----------
-    needs : {"logits", "features"}
-        What it looks at. Those that need ``"features"`` can not be used on bare logits.
+    needs : {"logits", "features", "vectors"}
+        What it looks at. Those that need ``"features"`` can not be used on bare logits. ``"vectors"``: logits of all
+        modalities together, and the vectors that enter the encoders, see `Credibility`.
     """
 
-    needs: ClassVar[Literal["logits", "features"]] = "logits"
+    needs: ClassVar[Literal["logits", "features", "vectors"]] = "logits"
 
     def __init__(self, num_modalities: int, feature_dims: Sequence[int] = ()) -> None:
         super().__init__()

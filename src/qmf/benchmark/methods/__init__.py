@@ -12,11 +12,13 @@ from qmf.benchmark.methods.feature_fusion import MMTM, Alignment, Concat
 from qmf.benchmark.methods.late_fusion import LateFusion, MaskOracle, MatchedStatic
 from qmf.benchmark.methods.pdf import PDF
 from qmf.benchmark.methods.qmf import OfficialRGBD, OfficialTextImage, QMFPaper, QMFSimplex
+from qmf.benchmark.methods.robust import QMFRobust
 from qmf.errors import ConfigError
 
 __all__ = ["METHODS", "GivenDropout", "Method", "Step", "find_method"]
 
 METHODS: dict[str, type[Method]] = {
+    "robust": QMFRobust,
     "paper": QMFPaper,
     "simplex": QMFSimplex,
     "official-rgbd": OfficialRGBD,

@@ -118,9 +118,15 @@ class Method(nn.Module):
         FusionOutput
             ``softmax(logits)`` are the probabilities.
         """
+        return self.fuse(*self.unimodal(self.standardised(x), present), present)
+
+    def standardised(self, x: Sequence[Tensor]) -> list[Tensor]:
+        """Give features in units of the training data."""
         encoders = (cast(MLPEncoder, encoder) for encoder in self.encoders)
-        z = [(v - encoder.mean) / encoder.std for v, encoder in zip(x, encoders, strict=True)]
-        return self.fuse(*self.unimodal(z, present), present)
+        return [(v - encoder.mean) / encoder.std for v, encoder in zip(x, encoders, strict=True)]
+
+    def settle(self, x: Sequence[Tensor], present: Tensor) -> None:
+        """Fit what needs no gradient, once training is over; by default nothing. Arguments as `forward`."""
 
     def unimodal(self, z: Sequence[Tensor], present: Tensor, *, complete: bool = False) -> tuple[list[Tensor], Tensor]:
         """Give features and logits of each modality, 0 where it is absent.
