@@ -29,6 +29,7 @@ from qmf.corruptions import paper_hit
 from qmf.fusion import fuse_logits
 from qmf.randomness import keyed_generator
 from qmf.types import FusionOutput
+from qmf.uncertainty.credibility import MOST, PRIOR
 from qmf.weighting import SimplexWeights
 
 Damage = Callable[[np.random.Generator, NDArray[np.float32], NDArray[np.float32]], NDArray[np.floating]]
@@ -52,7 +53,7 @@ class TypicalityOnly(QMFRobust):
         """Classify a batch."""
         _, f = self.unimodal(self.standardised(x), present)
         evidence = torch.stack([t(v) for t, v in zip(self.uncertainty.typicality, x, strict=True)], dim=1)
-        damaged = (evidence + np.log(0.2 / 0.8)).sigmoid().clamp(max=0.95)
+        damaged = (evidence + np.log(PRIOR / (1 - PRIOR))).sigmoid().clamp(max=MOST)
         return fuse_logits(f, -torch.log1p(-damaged), present, SimplexWeights())
 
 

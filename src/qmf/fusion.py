@@ -223,6 +223,11 @@ class QualityAwareFusion(nn.Module):
         present : Tensor [N, M], bool
             True where a modality is there.
 
+        Raises
+        ------
+        DataError
+            If a modality is not among the inputs.
+
         Notes
         -----
         Does nothing unless the uncertainty is `Credibility`, as in the preset "robust".
@@ -234,7 +239,10 @@ class QualityAwareFusion(nn.Module):
         vectors = []
         for m, name in enumerate(self.modalities):
             x = self._input(m, name, inputs, present)
-            assert x is not None
+            if x is None:
+                raise DataError(
+                    f"inputs has no modality {name!r}: typicality is learnt from all of {list(self.modalities)}."
+                )
             judged = getattr(self.encoders[m], "takes_vectors", False)
             vectors.append(x if judged else torch.cat([self.encoders[m](rows) for rows in x.split(_ROWS)]))
         self.uncertainty.fit(vectors, present)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from qmf import QMFClassifier, QualityAwareFusion, fuse
 from qmf.datasets import load_handwritten
+from qmf.errors import DataError
 from qmf.uncertainty import Credibility
 from qmf.uncertainty.credibility import believe
 
@@ -78,6 +79,8 @@ def test_typicality_of_own_encoders_is_that_of_their_features():
     model.eval().fit_typicality(x, torch.ones(200, 2, dtype=torch.bool))
     usual, broken = model(x).weights, model(x | {"b": x["b"] + 100}).weights
     assert broken[:, 1].mean() < 0.2 < usual[:, 1].mean()
+    with pytest.raises(DataError, match="inputs has no modality 'b': typicality is learnt from all"):
+        model.fit_typicality({"a": x["a"]}, torch.ones(200, 2, dtype=torch.bool))
     left_out = model({"a": x["a"]})
     assert (left_out.weights[:, 1] == 0).all()
     assert torch.isfinite(left_out.logits).all()

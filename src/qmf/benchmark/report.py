@@ -139,7 +139,8 @@ def _comparison(summary: Summary, dynamic: str, static: str) -> Comparison:
 
 def _evidence(summary: Summary, dynamic: str, static: str) -> str:
     p = next(s.p.get(static, float("nan")) for s in summary.standings if s.method == dynamic)
-    tested = "" if p != p else f"; paired t-test over seeds, corrected for all methods: p = {p:.3f}"
+    said = "< 0.001" if p < 0.001 else f"= {p:.3f}"
+    tested = "" if p != p else f"; paired t-test over seeds, corrected for all methods: p {said}"
     return f"Mean of {len(summary.suite.seeds)} training runs, each with its own seed{tested}."
 
 

@@ -13,10 +13,10 @@ from qmf.precision import full_precision
 from qmf.typicality import Typicality
 from qmf.uncertainty.base import Features, UncertaintyEstimator
 
-__all__ = ["Credibility", "believe"]
+__all__ = ["LEAST", "MOST", "PRIOR", "Credibility", "believe"]
 
-_PRIOR = 0.2  # of being damaged, before the vector is looked at
-_LEAST, _MOST = 0.2, 0.95  # a modality is never wholly believed, and never wholly ignored
+PRIOR = 0.2  # of being damaged, before the vector is looked at
+LEAST, MOST = 0.2, 0.95  # a modality is never wholly believed, and never wholly ignored
 
 
 def believe(logits: Tensor, evidence: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor]:
@@ -47,8 +47,8 @@ def believe(logits: Tensor, evidence: Tensor, present: Tensor | None) -> tuple[T
     loses its credibility; two that contradict each other share the loss.
     """
     log_p = logits.log_softmax(dim=-1)
-    typical = (-evidence - math.log(_PRIOR / (1 - _PRIOR))).sigmoid()
-    damaged = (1 - (1 - _LEAST) * typical).clamp(max=_MOST)
+    typical = (-evidence - math.log(PRIOR / (1 - PRIOR))).sigmoid()
+    damaged = (1 - (1 - LEAST) * typical).clamp(max=MOST)
     intact = torch.log1p(-damaged)[..., None] + log_p
     log_q = torch.logaddexp(intact, damaged.log()[..., None] - math.log(logits.shape[-1]))
     counted = log_q if present is None else log_q.masked_fill(~present[..., None], 0.0)
