@@ -36,6 +36,11 @@ from qmf.types import FusionOutput
 
 __all__ = ["TrainingResult", "train"]
 
+if torch.distributed.is_available():
+    # Imported once a process group is there, it keeps the group for good (as defaults of its arguments): the group's
+    # threads then outlive `destroy_process_group`, and now and then abort the interpreter when it ends.
+    import torch.distributed.nn
+
 
 @dataclass(frozen=True)
 class TrainingResult:
