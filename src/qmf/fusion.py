@@ -76,6 +76,7 @@ def fuse_credible(
     vectors: Sequence[Tensor],
     present: Tensor | None,
     weighting: nn.Module,
+    joint: Tensor | None = None,
 ) -> FusionOutput:
     """Turn unimodal logits into weights by credibility and the posterior of the classes.
 
@@ -91,18 +92,28 @@ def fuse_credible(
         True where a modality is there; None = everywhere.
     weighting : nn.Module
         As in `fuse_logits`.
+    joint : Tensor [B, K], optional
+        Logits of a head that sees the features of all modalities; counts where all are there.
 
     Returns
     -------
     FusionOutput
-        In evaluation, ``logits`` is the logarithm of the posterior; see `qmf.uncertainty.credibility.believe`.
+        In evaluation, ``logits`` is the logarithm of the posterior; see `qmf.uncertainty.credibility.believe`. In
+        training, where all is believed, it is `joint`, or the mean of the logits where a modality is absent.
     """
     if credibility.training:
-        return fuse_logits(unimodal_logits, unimodal_logits.new_zeros(unimodal_logits.shape[:2]), present, weighting)
-    u, log_posterior = credibility.believe(unimodal_logits, vectors, present)
+        equal = unimodal_logits.new_zeros(unimodal_logits.shape[:2])
+        output = fuse_logits(unimodal_logits, equal, present, weighting)
+        return output if joint is None else output._replace(logits=_where_complete(joint, output.logits, present))
+    u, log_posterior = credibility.believe(unimodal_logits, vectors, present, joint)
     output = fuse_logits(unimodal_logits, u, present, weighting)
     nothing = ~output.present.any(dim=-1, keepdim=True)
     return output._replace(logits=log_posterior.masked_fill(nothing, torch.nan))
+
+
+def _where_complete(joint: Tensor, otherwise: Tensor, present: Tensor | None) -> Tensor:
+    chosen = full_precision(joint)
+    return chosen if present is None else torch.where(present.all(dim=1, keepdim=True), chosen, otherwise)
 
 
 class QualityAwareFusion(nn.Module):
@@ -172,6 +183,8 @@ class QualityAwareFusion(nn.Module):
         self.heads = _heads(dict(zip(encoders, self.widths, strict=True)), num_classes, heads or {})
         self.uncertainty = self._estimator(uncertainty or choices.uncertainty)
         self.weighting = _named(WEIGHTINGS, "weighting", weighting or choices.weighting)
+        several = isinstance(self.uncertainty, Credibility) and len(encoders) > 1
+        self.joint = nn.Linear(sum(self.widths), num_classes) if several else None
 
     def _estimator(self, choice: str | UncertaintyEstimator) -> UncertaintyEstimator:
         if isinstance(choice, UncertaintyEstimator):
@@ -208,7 +221,8 @@ class QualityAwareFusion(nn.Module):
         features = [self._features(m, v, inputs) for m, v in enumerate(x)]
         f = full_precision(self.heads(features))
         if isinstance(self.uncertainty, Credibility):
-            return fuse_credible(f, self.uncertainty, self._vectors(x, features), present, self.weighting)
+            joint = None if self.joint is None else self._together(features, present)
+            return fuse_credible(f, self.uncertainty, self._vectors(x, features), present, self.weighting, joint)
         u = self.uncertainty(f, features)
         return fuse_logits(f, u, present, self.weighting, detach_weights=self.detach_weights)
 
@@ -262,6 +276,14 @@ class QualityAwareFusion(nn.Module):
             return torch.zeros(len(first), self.widths[m], device=first.device, dtype=dtype)
         features: Tensor = self.encoders[m](x)
         return features
+
+    def _together(self, features: list[Tensor], present: Tensor | None) -> Tensor:
+        """Give the logits [B, K] of the joint head; what it says where a modality is absent is not used."""
+        h = torch.cat([v.flatten(1) for v in features], dim=1)
+        incomplete = None if present is None else ~present.all(dim=1, keepdim=True)
+        assert self.joint is not None
+        logits: Tensor = self.joint(h if incomplete is None else h.masked_fill(incomplete, 0.0))
+        return logits
 
     def _vectors(self, x: list[Tensor | None], features: list[Tensor]) -> list[Tensor]:
         """Give what typicality is judged by: the vectors that come in, else features; empty where left out."""

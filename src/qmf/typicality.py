@@ -66,11 +66,16 @@ class Typicality(nn.Module):
     precision: Tensor
     rest: Tensor
     usual: Tensor
+    gap: Tensor
+    tie: Tensor
 
     def __init__(self) -> None:
         super().__init__()
         for name in ("knots", "unit", "center", "axes", "precision", "rest", "usual"):
             self.register_buffer(name, torch.empty(0))
+        # Normal scores between two quantiles and on one: what follows from `knots` is not saved.
+        self.register_buffer("gap", torch.empty(0), persistent=False)
+        self.register_buffer("tie", torch.empty(0), persistent=False)
 
     @property
     def fitted(self) -> bool:
@@ -104,6 +109,7 @@ class Typicality(nn.Module):
         self.usual = torch.cat([middle[None], spread])
         for name, value in list(self.named_buffers()):
             setattr(self, name, value.float().contiguous())
+        self._tabulate()  # from what is saved
 
     def forward(self, x: Tensor) -> Tensor:
         """Give the evidence [B] of vectors [B, D]; 0 if it has not been fitted."""
@@ -118,6 +124,7 @@ class Typicality(nn.Module):
     def _fit_density(self, x: Tensor) -> None:
         rows = torch.linspace(0, len(x) - 1, min(len(x), _KNOTS), device=x.device).round().long()
         self.knots = x.sort(dim=0).values[rows].T.contiguous()
+        self._tabulate()
         spread = x.std(dim=0, correction=0)
         self.unit = torch.where(spread > 0, spread, 1.0)
         scores = self._scores(x)
@@ -131,15 +138,27 @@ class Typicality(nn.Module):
         others = (r.square().sum() / len(r) - variance.sum()).clamp(min=0) / max(d - kept, 1)
         self.rest = 1 / ((1 - share) * others + share * scale).clamp(min=1e-6)
 
+    def _tabulate(self) -> None:
+        """Tabulate the scores ``Phi^-1(rank / Q)`` of values between two quantiles, [Q + 1], and on one, [D, Q]."""
+        size = self.knots.shape[1]
+        first = torch.searchsorted(self.knots, self.knots)
+        last = torch.searchsorted(self.knots, self.knots, right=True)
+        between = torch.arange(size + 1, device=self.knots.device, dtype=self.knots.dtype) / size
+        low, high = 0.5 / size, 1 - 0.5 / size
+        self.gap = torch.special.ndtri(between.clamp(low, high))
+        self.tie = torch.special.ndtri(((first + last).to(self.knots.dtype) / (2 * size)).clamp(low, high))
+
     def _scores(self, x: Tensor) -> Tensor:
         """Give normal scores [B, D]: ``Phi^-1`` of the rank, and what lies beyond the training range on top."""
         size = self.knots.shape[1]
         values = x.T.contiguous()
-        rank = torch.searchsorted(self.knots, values) + torch.searchsorted(self.knots, values, right=True)
-        share = (rank.to(x.dtype) / (2 * size)).clamp(0.5 / size, 1 - 0.5 / size)
-        beyond = (values - self.knots[:, -1:]).clamp(min=0) - (self.knots[:, :1] - values).clamp(min=0)
-        scores: Tensor = (torch.special.ndtri(share) + beyond / self.unit[:, None]).T
-        return scores
+        rank = torch.searchsorted(self.knots, values)
+        nearest = rank.clamp(max=size - 1)
+        on_knot = self.knots.gather(1, nearest) == values
+        scores = torch.where(on_knot, self.tie.gather(1, nearest), self.gap[rank])
+        low, high = self.knots[:, :1], self.knots[:, -1:]
+        result: Tensor = (scores + (values - values.clamp(low, high)) / self.unit[:, None]).T
+        return result
 
     def _root(self, x: Tensor) -> Tensor:
         """Give ``(d^2 / D)^(1/3)``, [B]."""
@@ -155,10 +174,14 @@ class Typicality(nn.Module):
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
         # The sizes are known only from the data: take those that were saved.
         for name, value in list(self.named_buffers()):
+            if name in ("gap", "tie"):
+                continue
             saved = state_dict.get(prefix + name)
             if saved is not None and saved.shape != value.shape:
                 setattr(self, name, value.new_empty(saved.shape))
         super()._load_from_state_dict(state_dict, prefix, *args)
+        if self.fitted:
+            self._tabulate()
 
 
 def shrinkage(r: Tensor) -> tuple[Tensor, Tensor]:

@@ -15,8 +15,12 @@ from qmf.uncertainty import Credibility
 from qmf.uncertainty.credibility import believe
 
 
-def enumerated(p, damaged):
-    """The same posterior, by summing over which modalities are intact: 2^M cases."""
+def enumerated(p, damaged, together=None):
+    """The same posterior, by summing over which modalities are intact: 2^M cases.
+
+    Where all are intact, what they say `together` may take the place of the product, with that case's mass raised by
+    what `LEAST` takes from it, and doubled.
+    """
     m, k = p.shape
     joint = np.zeros((2,) * m + (k,))
     for intact in np.ndindex(*(2,) * m):
@@ -27,6 +31,9 @@ def enumerated(p, damaged):
             joint[(*intact, y)] = value
     joint /= joint.sum()
     gamma = [joint.take(1, axis=i).sum() for i in range(m)]
+    if together is not None:
+        joint[(1,) * m] = 2 * joint[(1,) * m].sum() / 0.8**m * together
+        joint /= joint.sum()
     return np.array(gamma), joint.reshape(-1, k).sum(axis=0)
 
 
@@ -38,10 +45,33 @@ def test_it_is_the_posterior_over_every_combination_of_damage(seed, m, k):
     typical = 1 / (1 + np.exp(evidence + math.log(0.2 / 0.8)))
     damaged = np.minimum(1 - 0.8 * typical, 0.95)
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    gamma, posterior = enumerated(p, damaged)
-    log_gamma, log_posterior = believe(torch.tensor(logits)[None], torch.tensor(evidence)[None], None)
-    np.testing.assert_allclose(log_gamma.exp()[0], gamma, rtol=1e-9)
-    np.testing.assert_allclose(log_posterior.exp()[0], posterior, rtol=1e-9)
+    together = draw.dirichlet(np.ones(k))
+    for joint in (None, together):
+        gamma, posterior = enumerated(p, damaged, joint)
+        given = None if joint is None else torch.tensor(joint).log()[None]
+        belief = believe(torch.tensor(logits)[None], torch.tensor(evidence)[None], None, given)
+        np.testing.assert_allclose(belief.log_credibility.exp()[0], gamma, rtol=1e-9)
+        np.testing.assert_allclose(belief.log_posterior.exp()[0], posterior, rtol=1e-6)
+        loss = -np.log(0.95 * p + 0.05 / k)
+        np.testing.assert_allclose(belief.expected_loss[0], loss @ posterior, rtol=1e-6)
+
+
+def test_one_modality_of_two_is_missing_the_joint_head_is_not_asked():
+    logits, present = torch.randn(6, 2, 3), torch.tensor([[True, False]] * 6)
+    there = believe(logits, torch.zeros(6, 2), present, torch.full((6, 3), torch.nan))
+    torch.testing.assert_close(there.log_posterior, believe(logits, torch.zeros(6, 2), present).log_posterior)
+
+
+def test_expected_loss_of_a_calibrated_posterior_varies_with_the_loss():
+    """E[l | x] = E_P[l] where P is calibrated: their covariance is the variance of E_P[l], so r(u, l) > 0."""
+    generator = torch.Generator().manual_seed(0)
+    posterior = torch.distributions.Dirichlet(torch.full((4,), 0.5)).sample((20_000,))
+    target = torch.multinomial(posterior, 1, generator=generator).squeeze(1)
+    head = torch.randn(20_000, 4, generator=generator).softmax(dim=-1)  # whatever a modality says
+    loss = -(0.95 * head + 0.05 / 4).log()
+    expected, real = (posterior * loss).sum(dim=1), loss.gather(1, target[:, None]).squeeze(1)
+    covariance = ((expected - expected.mean()) * (real - real.mean())).mean()
+    torch.testing.assert_close(covariance, expected.var(), rtol=0.05, atol=0)
 
 
 def test_two_that_agree_outvote_a_third_that_is_just_as_sure():
@@ -67,9 +97,13 @@ def test_weights_are_on_the_simplex_and_zero_where_absent():
 
 def test_in_training_all_count_the_same():
     model = QualityAwareFusion({n: torch.nn.Linear(3, 4) for n in "ab"}, 3, preset="robust", heads=_heads())
-    output = model({"a": torch.randn(5, 3), "b": torch.randn(5, 3)})
+    inputs = {"a": torch.randn(5, 3), "b": torch.randn(5, 3)}
+    output = model(inputs)
     torch.testing.assert_close(output.weights, torch.full((5, 2), 0.5))
-    torch.testing.assert_close(output.logits, output.unimodal_logits.mean(dim=1))
+    h = torch.cat([model.encoders[m](x) for m, x in enumerate(inputs.values())], dim=1)
+    torch.testing.assert_close(output.logits, model.joint(h))
+    one = torch.tensor([[True, True]] * 4 + [[True, False]])
+    torch.testing.assert_close(model(inputs, one).logits[4], output.unimodal_logits[4, 0])
 
 
 def test_typicality_of_own_encoders_is_that_of_their_features():

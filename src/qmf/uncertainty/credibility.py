@@ -1,10 +1,10 @@
-"""Credibility: the probability that a modality is intact, given how typical it is and what the others say."""
+"""Credibility: is a modality intact, and how far is it trusted, given how typical it is and what the others say."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, Literal, cast
+from typing import ClassVar, Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +13,34 @@ from qmf.precision import full_precision
 from qmf.typicality import Typicality
 from qmf.uncertainty.base import Features, UncertaintyEstimator
 
-__all__ = ["LEAST", "MOST", "PRIOR", "Credibility", "believe"]
+__all__ = ["FLOOR", "LEAST", "MOST", "PRIOR", "TOGETHER", "Belief", "Credibility", "believe"]
 
 PRIOR = 0.2  # of being damaged, before the vector is looked at
 LEAST, MOST = 0.2, 0.95  # a modality is never wholly believed, and never wholly ignored
+TOGETHER = 2.0  # odds by which all are intact rather than by M independent chances: damage is not spread evenly
+FLOOR = 0.05  # share of a uniform guess in the loss that is expected: it stays finite
 
 
-def believe(logits: Tensor, evidence: Tensor, present: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Give how credible each modality is, and what all of them say together.
+class Belief(NamedTuple):
+    """What follows from the unimodal logits and the evidence of B samples.
+
+    Attributes
+    ----------
+    log_credibility : Tensor [B, M]
+        ``log gamma^m``, at most 0: the logarithm of the probability that m is intact.
+    expected_loss : Tensor [B, M]
+        ``E_P[l^m] = sum_y P(y) l^m(y)``, at least 0.
+    log_posterior : Tensor [B, K]
+        ``log P(y)``, normalised.
+    """
+
+    log_credibility: Tensor
+    expected_loss: Tensor
+    log_posterior: Tensor
+
+
+def believe(logits: Tensor, evidence: Tensor, present: Tensor | None, joint: Tensor | None = None) -> Belief:
+    """Give how credible each modality is, what loss it is expected to have, and what all of them say together.
 
     Parameters
     ----------
@@ -30,34 +50,70 @@ def believe(logits: Tensor, evidence: Tensor, present: Tensor | None) -> tuple[T
         That a modality is atypical, see `qmf.typicality.Typicality`.
     present : Tensor [B, M], bool, or None
         True where a modality is there.
+    joint : Tensor [B, K], optional
+        Logits of a head that sees the features of all modalities; not looked at where one is absent.
 
     Returns
     -------
-    log_credibility : Tensor [B, M]
-        ``log gamma^m``, at most 0; whatever stands where absent means nothing.
-    log_posterior : Tensor [B, K]
-        ``log P(y)``, normalised.
+    Belief
+        Whatever stands where a modality is absent means nothing.
 
     Notes
     -----
     A modality is intact, and then says ``p^m(y)``; or it is damaged, with probability ``e^m``, and then says nothing
     about y. Its likelihood is ``q^m(y) = (1 - e^m) p^m(y) + e^m / K``, so that no modality can rule a class out. With
-    independent modalities ``P(y) ~ prod_m q^m(y)``, and the posterior probability that m is intact is
-    ``gamma^m = sum_y P(y) (1 - e^m) p^m(y) / q^m(y)``. A typical modality that contradicts what the others agree on
-    loses its credibility; two that contradict each other share the loss.
+    modalities that are independent given the class, ``P(y) ~ prod_m q^m(y)``. One of the ``2^M`` terms of that product
+    says that all are intact, ``prod_m (1 - e^m) p^m(y)``: there nothing has to be independent, and the joint head,
+    which was trained on exactly that case, takes its place with the mass of ``c prod_m t^m p^m``, where
+    ``t^m = (1 - e^m) / (1 - LEAST)``: what guards the product against one wrong modality is not needed there; ``c`` is
+    `TOGETHER`.
+
+    The posterior probability that m is intact is ``gamma^m = sum_y P(y) (1 - e^m) p^m(y) / q^m(y)``. A typical modality
+    that contradicts what the others agree on loses its credibility; two that contradict each other share the loss. The
+    loss that m is expected to have is its cross-entropy (with a floor) under P: as far as P is calibrated,
+    ``E_P[l^m]`` is the conditional mean of the loss itself, which is what Assumption 1 of the theory asks of an
+    uncertainty.
     """
     log_p = logits.log_softmax(dim=-1)
+    classes = logits.shape[-1]
     typical = (-evidence - math.log(PRIOR / (1 - PRIOR))).sigmoid()
     damaged = (1 - (1 - LEAST) * typical).clamp(max=MOST)
     intact = torch.log1p(-damaged)[..., None] + log_p
-    log_q = torch.logaddexp(intact, damaged.log()[..., None] - math.log(logits.shape[-1]))
+    log_q = torch.logaddexp(intact, damaged.log()[..., None] - math.log(classes))
     counted = log_q if present is None else log_q.masked_fill(~present[..., None], 0.0)
-    log_posterior = counted.sum(dim=1).log_softmax(dim=-1)
-    return (log_posterior[:, None] + intact - log_q).logsumexp(dim=-1), log_posterior
+    product = counted.sum(dim=1).log_softmax(dim=-1)
+    log_credibility = (product[:, None] + intact - log_q).logsumexp(dim=-1)
+    log_posterior = (
+        product if joint is None else _with_joint(product, (intact - log_q).sum(dim=1), joint, present, logits)
+    )
+    loss = -torch.logaddexp(log_p + math.log1p(-FLOOR), log_p.new_tensor(math.log(FLOOR / classes)))
+    return Belief(log_credibility, (log_posterior.exp()[:, None] * loss).sum(dim=-1), log_posterior)
+
+
+def _with_joint(product: Tensor, all_intact: Tensor, joint: Tensor, present: Tensor | None, logits: Tensor) -> Tensor:
+    """Put the joint head in the place of the term in which all modalities are intact; gives ``log P`` [B, K].
+
+    Parameters
+    ----------
+    product : Tensor [B, K]
+        ``log prod_m q^m``, normalised.
+    all_intact : Tensor [B, K]
+        ``log prod_m (1 - e^m) p^m / q^m``, below 0.
+    joint, present, logits
+        As in `believe`.
+    """
+    rest = product + torch.log(-torch.expm1(all_intact.clamp(max=-1e-6)))
+    mass = (product + all_intact).logsumexp(dim=-1, keepdim=True) + math.log(TOGETHER)
+    mass = mass - logits.shape[1] * math.log(1 - LEAST)
+    together = torch.logaddexp(rest, mass + joint.log_softmax(dim=-1)).log_softmax(dim=-1)
+    return together if present is None else torch.where(present.all(dim=1, keepdim=True), together, product)
 
 
 class Credibility(UncertaintyEstimator):
-    """``u^m = -log gamma^m``: with `SimplexWeights` the weights are ``gamma^m / sum gamma``. See `believe`.
+    """``u^m = -log gamma^m + E_P[l^m]``: how far from being intact and right. See `believe`.
+
+    With `SimplexWeights`, ``w^m ~ gamma^m exp(-E_P[l^m])``: the probability that m is intact, times that which it is
+    expected to give to the true class (as a geometric mean).
 
     Parameters
     ----------
@@ -98,15 +154,24 @@ class Credibility(UncertaintyEstimator):
         """
         return self.believe(logits, features, present)[0]
 
-    def believe(self, logits: Tensor, features: Features, present: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Give the uncertainty [B, M] and the logarithm of the fused posterior [B, K]; parameters as `forward`."""
+    def believe(
+        self, logits: Tensor, features: Features, present: Tensor | None, joint: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Give the uncertainty [B, M] and the logarithm of the fused posterior [B, K].
+
+        Parameters as `forward`; `joint` [B, K], the logits of a head that sees all features, as in `believe`.
+        """
         f = full_precision(logits)
-        evidence = [
-            typicality(x).to(f.dtype) if x.numel() and typicality.fitted else f.new_zeros(len(f))
-            for typicality, x in zip(self.typicality, features or [f[:0]] * self.num_modalities, strict=True)
+        belief = believe(f, self.evidence(features, f), present, None if joint is None else full_precision(joint))
+        return belief.expected_loss - belief.log_credibility, belief.log_posterior
+
+    def evidence(self, features: Features, logits: Tensor) -> Tensor:
+        """Give the evidence [B, M] that each modality is atypical; 0 where nothing is known; arguments as `forward`."""
+        columns = [
+            typicality(x).to(logits.dtype) if x.numel() and typicality.fitted else logits.new_zeros(len(logits))
+            for typicality, x in zip(self.typicality, features or [logits[:0]] * self.num_modalities, strict=True)
         ]
-        log_credibility, log_posterior = believe(f, torch.stack(evidence, dim=1), present)
-        return -log_credibility, log_posterior
+        return torch.stack(columns, dim=1)
 
     def fit(self, vectors: Sequence[Tensor], present: Tensor) -> None:
         """Learn from the training vectors (M tensors [N, D_m], present [N, M]) what is typical."""
