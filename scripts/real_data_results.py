@@ -27,9 +27,9 @@ RECIPES = Path(__file__).parents[1] / "recipes"
 FOLDERS = {"mvsa": "mvsa_single", "nyud2": "nyud2"}
 TRAINED_ON = {"mvsa": "train", "nyud2": "train+validation"}
 VARIANTS: dict[str, dict[str, Any]] = {
-    "static": {"preset": "static", "weighting": None, "ranking_weight": None},
-    "QMF, the paper's weights": {"preset": "paper", "weighting": None, "ranking_weight": None},
-    "QMF, the recipe": {},
+    "static": {"preset": "static"},
+    "QMF, paper": {"preset": "paper"},
+    "QMF, the recipe (robust)": {},
 }
 
 

@@ -1,7 +1,7 @@
 """What each part of the preset `robust` brings, and damage that was thought of after it was made.
 
 Prints two tables for docs/robustness.md. The second suite is not in `qmf.corruptions`: its damages were written when
-the constants of `robust` stood, and nothing was changed after they were seen.
+the constants of typicality and agreement stood, and nothing in these was changed after they were seen.
 
 Usage: QMF_DATA=FOLDER python scripts/robustness.py [--seeds 10] [RECIPE...]
 """
@@ -26,7 +26,7 @@ from qmf.benchmark.methods.robust import QMFRobust
 from qmf.benchmark.recipe import load_recipe
 from qmf.benchmark.together import Part, train_together
 from qmf.corruptions import paper_hit
-from qmf.fusion import fuse_logits
+from qmf.fusion import fuse_credible, fuse_logits
 from qmf.randomness import keyed_generator
 from qmf.types import FusionOutput
 from qmf.uncertainty.credibility import MOST, PRIOR
@@ -44,6 +44,17 @@ class AgreementOnly(QMFRobust):
         """Learn nothing."""
 
 
+class WithoutJoint(QMFRobust):
+    """The head that sees all modalities helps to train the encoders, and is not asked."""
+
+    title = "without the joint head"
+
+    def forward(self, x: Sequence[Tensor], present: Tensor) -> FusionOutput:
+        """Classify a batch."""
+        _, f = self.unimodal(self.standardised(x), present)
+        return fuse_credible(f, self.uncertainty, x, present, self.weighting)
+
+
 class TypicalityOnly(QMFRobust):
     """Logits weighed by typicality; what the modalities say of one another does not count."""
 
@@ -59,6 +70,7 @@ class TypicalityOnly(QMFRobust):
 
 PARTS: dict[str, type[Method]] = {
     "robust": QMFRobust,
+    "without the joint head": WithoutJoint,
     "typicality only": TypicalityOnly,
     "agreement only": AgreementOnly,
     "neither (static)": METHODS["static"],

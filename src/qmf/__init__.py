@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from qmf import corruptions as corruptions
     from qmf import datasets as datasets
+    from qmf import theory as theory
     from qmf.errors import ConfigError as ConfigError
     from qmf.errors import DataError as DataError
     from qmf.errors import ModelFolderError as ModelFolderError
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from qmf.ranking import ranking_loss as ranking_loss
     from qmf.types import FusionOutput as FusionOutput
     from qmf.types import Prediction as Prediction
+    from qmf.types import PredictionSets as PredictionSets
 
 _HOMES = {
     "ConfigError": "qmf.errors",
@@ -39,6 +41,7 @@ _HOMES = {
     "ModelFolderError": "qmf.errors",
     "PostHocFusion": "qmf.posthoc",
     "Prediction": "qmf.types",
+    "PredictionSets": "qmf.types",
     "QMFClassifier": "qmf.estimator",
     "QMFError": "qmf.errors",
     "QMFObjective": "qmf.objective",
@@ -46,7 +49,7 @@ _HOMES = {
     "fuse": "qmf.posthoc",
     "ranking_loss": "qmf.ranking",
 }
-_MODULES = ("corruptions", "datasets")
+_MODULES = ("corruptions", "datasets", "theory")
 
 __all__ = [
     "ConfigError",
@@ -56,6 +59,7 @@ __all__ = [
     "ModelFolderError",
     "PostHocFusion",
     "Prediction",
+    "PredictionSets",
     "QMFClassifier",
     "QMFError",
     "QMFObjective",
@@ -64,6 +68,7 @@ __all__ = [
     "datasets",
     "fuse",
     "ranking_loss",
+    "theory",
 ]
 
 

@@ -17,7 +17,9 @@ from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from qmf.assembly import build_model, in_double, run_model, tensor_batches
+from qmf.answering import AnsweringMixin
+from qmf.assembly import build_model, in_double, tensor_batches
+from qmf.calibration import PatternCalibration
 from qmf.data import (
     ModalityColumns,
     RawSamples,
@@ -46,7 +48,6 @@ from qmf.preparation import (
 from qmf.ranking import Pairs
 from qmf.training import TrainingSettings, train
 from qmf.training.random_state import seeded
-from qmf.types import Prediction
 
 if TYPE_CHECKING:
     from qmf.history import LossHistory
@@ -54,7 +55,7 @@ if TYPE_CHECKING:
 __all__ = ["QMFClassifier"]
 
 
-class QMFClassifier(ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
+class QMFClassifier(AnsweringMixin, ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
     """Quality-aware multimodal classifier: trusts each modality per sample, and says how far.
 
     ``X``, wherever it is asked for, is one of
@@ -107,8 +108,8 @@ class QMFClassifier(ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: 
 warmup_epochs, clip_norm, patience, monitor, precision
         How to train; see `qmf.training.TrainingSettings`.
     validation_fraction : float in [0, 1), default 0.1
-        Share of each class held out of training to choose the best epoch and to stop early, where `fit` is given no
-        validation data. 0 = train to the last epoch.
+        Share of each class held out of training to choose the best epoch, to stop early and to calibrate, where `fit`
+        is given no validation data. 0 = train to the last epoch, not calibrated.
     random_state : int, RandomState or None
         Seed of everything drawn; None takes one from NumPy's global generator.
     verbose : bool, default False
@@ -126,6 +127,8 @@ warmup_epochs, clip_norm, patience, monitor, precision
         Features of all modalities together.
     model_ : QualityAwareFusion
         The trained model.
+    calibration_ : PatternCalibration or None
+        What held-out samples say about probabilities, sets and when to abstain; None where there were fewer than 50.
     history_ : LossHistory or None
         What training has learned about each training sample; None without a regulariser.
     training_rows_ : list of dict
@@ -240,7 +243,7 @@ warmup_epochs, clip_norm, patience, monitor, precision
         y : array [N], optional
             Labels: integers, strings or booleans. Only left out where X has them.
         validation : (X, y), Samples or RawSamples, optional
-            Held-out samples that choose the best epoch, instead of a share of X.
+            Held-out samples that choose the best epoch and calibrate, instead of a share of X.
         run_dir : str or Path, optional
             Where checkpoints and ``metrics.jsonl`` go; without it, nothing is written.
         resume : bool, default False
@@ -307,62 +310,10 @@ warmup_epochs, clip_norm, patience, monitor, precision
         inputs = {name: torch.from_numpy(x) for name, x in training.features.items()}
         self.model_.fit_typicality(inputs, torch.from_numpy(training.present))
         self._predictor = in_double(self.model_)
+        self.calibration_: PatternCalibration | None = self._calibration(held_out, seed)
         self.history_: LossHistory | None = None if objective.history is None else objective.history.cpu()
         self.training_rows_, self.n_iter_ = result.rows, len(result.rows)
         return self
-
-    def predict_full(self, X: Any) -> Prediction:
-        """Predict, and say for each sample how far each modality was trusted.
-
-        Parameters
-        ----------
-        X : see the class
-            Samples, with the modalities of training. A mapping may leave one out: it is absent for all samples.
-
-        Returns
-        -------
-        Prediction
-            Labels, probabilities, weights, uncertainty, present, and what each modality alone would say.
-
-        Raises
-        ------
-        DataError
-            If the data are not as described or do not fit those of training.
-        NotFittedError
-            If `fit` has not been called.
-        """
-        samples = self.prepare(X)
-        output = run_model(self._predictor, samples)
-        return Prediction.from_output(output, self.classes_, self.modalities_, samples.ids)
-
-    def prepare(self, X: Any) -> Samples:
-        """Encode samples once, to predict them several times: with modalities left out, or in parts.
-
-        Parameters
-        ----------
-        X : see the class
-            Samples.
-
-        Returns
-        -------
-        Samples
-            Vectors, with exactly the modalities of training; `predict_full` takes them.
-
-        Raises
-        ------
-        DataError
-            As `predict_full`.
-        """
-        check_is_fitted(self, "model_")
-        return match_modalities(self._samples(X, None, fitting=False), self.widths_)
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Give the label of each sample [N]; parameters and errors as `predict_full`."""
-        return self.predict_full(X).labels
-
-    def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Give the fused class probabilities [N, K], columns as `classes_`; parameters and errors as `predict_full`."""
-        return self.predict_full(X).probabilities
 
     def hardest_samples(self, modality: str, k: int = 20) -> list[tuple[str, float]]:
         """Give the training samples that stayed hardest in one modality: the first places to look for bad data.
@@ -401,6 +352,7 @@ warmup_epochs, clip_norm, patience, monitor, precision
         widths: dict[str, int],
         fitted: dict[str, Any],
         preparation: Preparation | None,
+        calibration: PatternCalibration | None = None,
     ) -> None:
         """Become the fitted classifier that a model folder describes.
 
@@ -416,6 +368,8 @@ warmup_epochs, clip_norm, patience, monitor, precision
             Other fitted attributes by name.
         preparation : Preparation or None
             Encoders, where the model was trained on raw samples.
+        calibration : PatternCalibration or None
+            Where it was calibrated.
 
         Raises
         ------
@@ -423,7 +377,7 @@ warmup_epochs, clip_norm, patience, monitor, precision
             If the weights do not fit the model.
         """
         self.classes_, self.widths_, self.modalities_ = classes, widths, tuple(widths)
-        self.preparation_, self.problems_ = preparation, []
+        self.preparation_, self.calibration_, self.problems_ = preparation, calibration, []
         self.model_ = self._build_model()
         self.model_.load_state_dict(weights)
         self.model_.eval()

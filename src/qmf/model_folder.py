@@ -1,14 +1,15 @@
 """The model folder: everything a trained classifier needs, in JSON and safetensors, checked when it is read.
 
-===================  ==================================================================================
-``config.json``      parameters of the classifier and the shapes of its model
-``model.safetensors``  weights
-``preprocess.json``  each modality: its type, width and the columns of a file it is read from
-``labels.json``      class labels and their type
-``manifest.json``    format, versions, and the sha256 of each file above; written last
-``encoders/``        files of frozen encoders, a folder per modality, where the model has some
-``training/``        metrics of the run and, after ``qmf fit``, its hardest samples; not needed to predict
-===================  ==================================================================================
+===========================  ==========================================================================
+``config.json``              parameters of the classifier and the shapes of its model
+``model.safetensors``        weights
+``preprocess.json``          each modality: its type, width and the columns of a file it is read from
+``labels.json``              class labels and their type
+``manifest.json``            format, versions, and the sha256 of each file above; written last
+``calibration.safetensors``  what held-out samples say about confidence, where the classifier was calibrated
+``encoders/``                files of frozen encoders, a folder per modality, where the model has some
+``training/``                metrics of the run and, after ``qmf fit``, its hardest samples; not needed to predict
+===========================  ==========================================================================
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import platform
 import secrets
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,7 @@ from typing import TYPE_CHECKING, Any
 from qmf.errors import ConfigError, ModelFolderError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from torch import Tensor
 
 __all__ = [
@@ -45,6 +47,7 @@ ENCODERS_FOLDER = "encoders"
 _FORMAT = "qmf-model"
 _JSON = ("config", "preprocess", "labels")
 _FILES = ("model.safetensors", *(f"{name}.json" for name in _JSON))
+_CALIBRATION = "calibration.safetensors"
 _PACKAGES = ("qmf", "torch", "numpy", "scikit-learn", "safetensors")
 
 
@@ -58,12 +61,15 @@ class ModelContents:
         ``state_dict`` of the model.
     config, preprocess, labels : dict
         Contents of the JSON files of those names.
+    calibration : dict of str to ndarray
+        See `qmf.calibration.PatternCalibration`; empty where the classifier is not calibrated.
     """
 
     weights: dict[str, Tensor]
     config: dict[str, Any]
     preprocess: dict[str, Any]
     labels: dict[str, Any]
+    calibration: dict[str, NDArray[Any]] = field(default_factory=dict)
 
 
 def write_model(
@@ -94,6 +100,7 @@ def write_model(
     ConfigError
         If `path` exists and must not be replaced.
     """
+    from safetensors.numpy import save_file as save_arrays
     from safetensors.torch import save_file
 
     check_replaceable(path, overwrite=overwrite)
@@ -104,6 +111,8 @@ def write_model(
         save_file(contents.weights, staging / "model.safetensors")
         for name in _JSON:
             _write_json(staging / f"{name}.json", getattr(contents, name))
+        if contents.calibration:
+            save_arrays(contents.calibration, staging / _CALIBRATION)
         if save_encoders is not None:
             save_encoders(staging / ENCODERS_FOLDER)
         _write_json(staging / "manifest.json", _manifest(staging))
@@ -142,10 +151,13 @@ def read_model(path: Path) -> ModelContents:
     ModelFolderError
         If the folder is missing, damaged, truncated, written by a newer format, or not a model folder.
     """
+    from safetensors.numpy import load_file as load_arrays
     from safetensors.torch import load_file
 
-    read_manifest(path)
-    return ModelContents(load_file(path / "model.safetensors"), *(_read_json(path / f"{name}.json") for name in _JSON))
+    manifest = read_manifest(path)
+    calibration = load_arrays(path / _CALIBRATION) if _CALIBRATION in manifest["files"] else {}
+    config, preprocess, labels = (_read_json(path / f"{name}.json") for name in _JSON)
+    return ModelContents(load_file(path / "model.safetensors"), config, preprocess, labels, calibration)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -189,7 +201,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def _manifest(folder: Path) -> dict[str, Any]:
     encoders = sorted(file for file in (folder / ENCODERS_FOLDER).rglob("*") if file.is_file())
-    names = [*_FILES, *(file.relative_to(folder).as_posix() for file in encoders)]
+    calibration = [_CALIBRATION] if (folder / _CALIBRATION).exists() else []
+    names = [*_FILES, *calibration, *(file.relative_to(folder).as_posix() for file in encoders)]
     return {
         "format": _FORMAT,
         "format_version": FORMAT_VERSION,

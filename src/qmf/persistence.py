@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from qmf.calibration import PatternCalibration
 from qmf.errors import ModelFolderError
 from qmf.model_folder import ENCODERS_FOLDER, ModelContents, read_model, write_model
 from qmf.preparation import ModalitySpec, Preparation
@@ -32,6 +33,7 @@ class ModelFolderMixin:
         widths_: dict[str, int]
         n_features_in_: int
         preparation_: Preparation | None
+        calibration_: PatternCalibration | None
 
         def get_params(self, deep: bool = True) -> dict[str, Any]:
             """Give the parameters."""
@@ -44,6 +46,7 @@ class ModelFolderMixin:
             widths: dict[str, int],
             fitted: dict[str, Any],
             preparation: Preparation | None,
+            calibration: PatternCalibration | None = None,
         ) -> None:
             """Become the classifier that the folder describes."""
             ...
@@ -85,9 +88,10 @@ class ModelFolderMixin:
             name: {"type": prepared[name]["spec"]["type"] if prepared else "vector", "width": width}
             for name, width in self.widths_.items()
         }
+        config = {"classifier": type(self).__name__, "parameters": self._plain_parameters(), "fitted": fitted}
         contents = ModelContents(
             weights=self.model_.state_dict(),
-            config={"classifier": type(self).__name__, "parameters": self._plain_parameters(), "fitted": fitted},
+            config=config if self.calibration_ is None else config | {"calibration": {"seed": self.calibration_.seed}},
             preprocess={
                 "modalities": modalities,
                 "schema": None if schema is None else asdict(schema),
@@ -97,6 +101,7 @@ class ModelFolderMixin:
                 "dtype": "str" if self.classes_.dtype.kind in "UO" else str(self.classes_.dtype),
                 "classes": self.classes_.tolist(),
             },
+            calibration={} if self.calibration_ is None else self.calibration_.to_arrays(),
         )
         write_model(
             contents,
@@ -136,7 +141,11 @@ class ModelFolderMixin:
             }
             document = contents.preprocess.get("preparation")
             preparation = None if document is None else Preparation.load(document, Path(path) / ENCODERS_FOLDER)
-            classifier.restore(contents.weights, classes, widths, fitted, preparation)
+            calibration = None  # as in folders written before there was any
+            if contents.calibration:
+                seed = contents.config["calibration"]["seed"]
+                calibration = PatternCalibration.from_arrays(contents.calibration, seed)
+            classifier.restore(contents.weights, classes, widths, fitted, preparation, calibration)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFolderError(f"{path} does not fit together ({error}): train the model again.") from error
         return classifier

@@ -5,7 +5,7 @@ Modalities are ordered once; everything is ``[B, M, ...]`` in that order. B samp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FusionOutput", "Prediction"]
+__all__ = ["FusionOutput", "Prediction", "PredictionSets"]
 
 
 class FusionOutput(NamedTuple):
@@ -65,6 +65,8 @@ class Prediction:
         Names of the modalities, in order.
     ids : ndarray [N] of str
         Sample ids.
+    abstain_reason : ndarray [N] of str
+        Why the answer is not to be given, see `qmf.abstention`; empty where it is.
     """
 
     labels: NDArray[Any]
@@ -76,9 +78,20 @@ class Prediction:
     classes: NDArray[Any]
     modalities: tuple[str, ...]
     ids: NDArray[np.str_]
+    abstain_reason: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, dtype=np.str_))
+
+    def __post_init__(self) -> None:
+        if len(self.abstain_reason) != len(self.labels):
+            object.__setattr__(self, "abstain_reason", np.zeros(len(self.labels), dtype=np.str_))
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def abstain(self) -> NDArray[np.bool_]:
+        """True [N] where the answer is not to be given: the label that stands there is the best guess."""
+        withheld: NDArray[np.bool_] = self.abstain_reason != ""
+        return withheld
 
     @classmethod
     def from_output(
@@ -128,13 +141,16 @@ class Prediction:
         Returns
         -------
         dict of str to ndarray [N]
-            ``id``, ``label``, ``probability`` (of that label), ``probability_<class>``; per modality ``weight_<m>``,
-            ``uncertainty_<m>``, ``present_<m>`` and ``label_<m>`` (what it alone would say; None where absent).
+            ``id``, ``label``, ``probability`` (of that label), ``abstain``, ``abstain_reason``,
+            ``probability_<class>``; per modality ``weight_<m>``, ``uncertainty_<m>``, ``present_<m>`` and ``label_<m>``
+            (what it alone would say; None where absent).
         """
         columns: dict[str, NDArray[Any]] = {
             "id": self.ids,
             "label": self.labels,
             "probability": self.probabilities.max(axis=1),
+            "abstain": self.abstain,
+            "abstain_reason": self.abstain_reason,
         }
         for k, label in enumerate(self.classes):
             columns[f"probability_{label}"] = self.probabilities[:, k]
@@ -166,24 +182,87 @@ class Prediction:
         ConfigError
             If `library` is none of the three.
         """
-        import polars as pl
+        return _frame(self.to_columns(), self.labels.dtype.kind, library)
 
-        from qmf.errors import ConfigError
 
-        kinds = {"U": pl.String, "b": pl.Boolean, "i": pl.Int64, "u": pl.UInt64}
-        # Said outright for labels: a part of a file in which a modality is absent throughout has only null.
-        label = kinds.get(self.labels.dtype.kind)
-        series = [
-            pl.Series(name, values.tolist()).fill_nan(None)
-            if values.dtype.kind == "f"
-            else pl.Series(name, values.tolist(), dtype=label if name.startswith("label") else None)
-            for name, values in self.to_columns().items()
-        ]
-        frame = pl.DataFrame(series)
-        if library == "polars":
-            return frame
-        if library == "pandas":
-            return frame.to_pandas()
-        if library == "pyarrow":
-            return frame.to_arrow()
-        raise ConfigError(f"library={library!r}: expected 'polars', 'pandas' or 'pyarrow'.")
+@dataclass(frozen=True)
+class PredictionSets:
+    """For N samples, the classes among which the true one is with probability ``1 - alpha``.
+
+    Attributes
+    ----------
+    sets : ndarray [N, K], bool
+        True where the class is in the set, columns as in `classes`. A set may be empty: no class suits the sample as
+        well as the true one usually does.
+    valid : ndarray [N], bool
+        False where nothing is promised, and the set is all classes: too few held-out samples had the modalities of this
+        one.
+    classes : ndarray [K]
+        Class labels, sorted.
+    ids : ndarray [N] of str
+        Sample ids.
+    alpha : float
+        Share of sets that may miss the true class.
+    method : str
+        "lac" or "aps", see `qmf.conformal`.
+    """
+
+    sets: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
+    classes: NDArray[Any]
+    ids: NDArray[np.str_]
+    alpha: float
+    method: str
+
+    def __len__(self) -> int:
+        return len(self.sets)
+
+    @property
+    def sizes(self) -> NDArray[np.intp]:
+        """Number of classes in each set, [N]."""
+        sizes: NDArray[np.intp] = self.sets.sum(axis=1)
+        return sizes
+
+    def labels(self) -> list[list[Any]]:
+        """Give the labels in each set: N lists."""
+        return [self.classes[row].tolist() for row in self.sets]
+
+    def to_columns(self) -> dict[str, NDArray[Any]]:
+        """Give the sets as named columns, one row per sample.
+
+        Returns
+        -------
+        dict of str to ndarray [N]
+            ``id``; ``set``, its labels joined by "|"; ``set_size``; ``set_valid``.
+        """
+        joined = np.array(["|".join(map(str, labels)) for labels in self.labels()], dtype=object)
+        return {"id": self.ids, "set": joined, "set_size": self.sizes, "set_valid": self.valid}
+
+    def to_frame(self, library: str = "polars") -> Any:
+        """Give the sets as a data frame, one row per sample; parameters and errors as `Prediction.to_frame`."""
+        return _frame(self.to_columns(), "U", library)
+
+
+def _frame(columns: dict[str, NDArray[Any]], label_kind: str, library: str) -> Any:
+    """Make a data frame of columns; those called label... hold labels, of which all may be null."""
+    import polars as pl
+
+    from qmf.errors import ConfigError
+
+    kinds = {"U": pl.String, "b": pl.Boolean, "i": pl.Int64, "u": pl.UInt64}
+    # Said outright for labels: a part of a file in which a modality is absent throughout has only null.
+    label = kinds.get(label_kind)
+    series = [
+        pl.Series(name, values.tolist()).fill_nan(None)
+        if values.dtype.kind == "f"
+        else pl.Series(name, values.tolist(), dtype=label if name.startswith("label") else None)
+        for name, values in columns.items()
+    ]
+    frame = pl.DataFrame(series)
+    if library == "polars":
+        return frame
+    if library == "pandas":
+        return frame.to_pandas()
+    if library == "pyarrow":
+        return frame.to_arrow()
+    raise ConfigError(f"library={library!r}: expected 'polars', 'pandas' or 'pyarrow'.")

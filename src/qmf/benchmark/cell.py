@@ -21,6 +21,7 @@ from qmf.metrics import (
     sample_loss,
     weight_loss_correlation,
 )
+from qmf.theory.quantities import bounded_loss, covariance, on_simplex
 from qmf.types import FusionOutput
 
 __all__ = ["cell_row", "sample_arrays"]
@@ -50,7 +51,8 @@ def cell_row(
     -------
     dict
         A flat row: ``accuracy``, ``balanced_accuracy``, ``macro_f1``, ``nll``, ``brier``, ``ece``, ``aurc``, and by
-        modality ``accuracy:NAME``, ``correlation:NAME``, ``weight_intact:NAME``, ``weight_damaged:NAME``.
+        modality ``accuracy:NAME``, ``correlation:NAME``, ``covariance:NAME`` (of weights on the simplex with bounded
+        losses, see `qmf.theory`), ``weight_intact:NAME``, ``weight_damaged:NAME``.
     """
     p, y = probabilities(output.logits), part.target
     row: dict[str, Any] = {
@@ -75,12 +77,16 @@ def cell_row(
 
 def _of_modalities(method: type[Method], output: FusionOutput, part: Part) -> dict[str, float]:
     each, w = probabilities(output.unimodal_logits), output.weights.numpy()
+    simplex = on_simplex(w, part.present)
     row: dict[str, float] = {}
     for m, name in enumerate(part.features):
         there, hit = part.present[:, m], part.damaged[:, m] & part.present[:, m]
         row[f"accuracy:{name}"] = accuracy(each[there, m], part.target[there]) if method.weighs else float("nan")
         loss = sample_loss(each[there, m], part.target[there])
         row[f"correlation:{name}"] = weight_loss_correlation(w[there, m], loss) if method.weighs else float("nan")
+        cost = bounded_loss(each[there, m, part.target[there]], each.shape[2])
+        term = covariance(simplex[there, m], cost) * there.mean()  # what is absent counts with its mean loss
+        row[f"covariance:{name}"] = float(term) if method.weighs else float("nan")
         row[f"weight_intact:{name}"] = _mean(w[there & ~hit, m])
         row[f"weight_damaged:{name}"] = _mean(w[hit, m])
     return row

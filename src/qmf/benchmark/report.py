@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +10,10 @@ from numpy.typing import NDArray
 
 from qmf.benchmark.doubted import doubted_rows
 from qmf.benchmark.runner import sample_file
+from qmf.benchmark.standing_table import Row, Table, area_table, standing_table
 from qmf.benchmark.statistics import ORACLE
 from qmf.benchmark.summary import Summary, accuracy_rows, families_of, latex_table, load_summary, markdown_table
+from qmf.benchmark.theory import theory_panels
 from qmf.files import atomic_write_text
 from qmf.report import Comparison, Condition, render_comparison
 from qmf.report.curve_plot import Curve, curve_plot, reliability_plot
@@ -25,20 +26,6 @@ __all__ = ["write_report"]
 _DYNAMIC = ("robust", "paper", "simplex")
 _STATIC = ("static", "late-fusion", "probability-average")
 _POINTS = 400
-
-
-@dataclass(frozen=True)
-class _Row:
-    name: str
-    cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True)
-class _Table:
-    columns: tuple[str, ...]
-    rows: tuple[_Row, ...]
-    source: str = ""
-    differs: str = ""
 
 
 def write_report(folder: Path) -> Path:
@@ -71,26 +58,33 @@ def write_report(folder: Path) -> Path:
 
 
 def _render(summary: Summary) -> str:
-    dynamic, static = (_first(summary, names) for names in (_DYNAMIC, _STATIC))
+    dynamic, static = _compared(summary)
     with drawing_style():
         curves, reliability = _curves(summary, dynamic, static), _reliability(summary, dynamic, static)
     return render_comparison(
         _comparison(summary, dynamic, static),
         "benchmark.html",
-        standing=_standing(summary),
+        standing=standing_table(summary.standings, summary.suite),
         standing_finding=_finding(summary),
+        fixed_weights=static in _STATIC,
         curves=curves,
+        areas=area_table(summary.standings),
         reliability=reliability,
         everything=_accuracy_table(summary, summary.suite.conditions, with_rcml=True),
         patterns=_accuracy_table(summary, _patterns(summary)),
         published=_published(summary),
+        theory=theory_panels(summary),
         doubted=doubted_rows(summary.folder, dynamic, summary.environment),
         num_seeds=len(summary.suite.seeds),
     )
 
 
-def _first(summary: Summary, names: tuple[str, ...]) -> str:
-    return next((name for name in names if name in summary.suite.methods), summary.suite.methods[0])
+def _compared(summary: Summary) -> tuple[str, str]:
+    """Give a dynamic method and a static one; where there is none, the best of the others that are there."""
+    names = [s.method for s in summary.standings if s.method != ORACLE] or [ORACLE]
+    dynamic = next((name for name in _DYNAMIC if name in names), names[0])
+    others = [name for name in names if name != dynamic] or [dynamic]
+    return dynamic, next((name for name in _STATIC if name in others), others[0])
 
 
 def _title(summary: Summary, method: str) -> str:
@@ -187,35 +181,6 @@ def _weight_samples(
     return {name: (weights[chosen, m], loss[chosen, m]) for m, name in enumerate(names)}
 
 
-def _standing(summary: Summary) -> _Table:
-    columns = (
-        "method",
-        "mean",
-        "95 % interval",
-        "std",
-        "worst seed",
-        "rank",
-        "regret",
-        "wins-ties-losses",
-        "p (static)",
-    )
-    rows = []
-    for s in summary.standings:
-        p = s.p.get("static", float("nan"))
-        texts = (
-            f"{100 * s.mean:.1f}",
-            f"{100 * s.low:.1f} to {100 * s.high:.1f}",
-            f"{100 * s.std:.2f}",
-            f"{100 * s.worst:.1f}",
-            "" if s.rank != s.rank else f"{s.rank:.1f}",
-            "" if s.regret != s.regret else f"{100 * s.regret:.1f}",
-            f"{s.wins}-{s.ties}-{s.losses}",
-            "" if p != p else "< 0.001" if p < 0.001 else f"{p:.3f}",
-        )
-        rows.append(_Row(s.title, tuple(Cell(text) for text in texts)))
-    return _Table(columns, tuple(rows))
-
-
 def _finding(summary: Summary) -> str:
     ranked = [s for s in summary.standings if s.method != ORACLE]
     best = ranked[0]
@@ -246,7 +211,7 @@ def _curves(summary: Summary, dynamic: str, static: str) -> list[Panel]:
 
 def _reliability(summary: Summary, dynamic: str, static: str) -> list[Panel]:
     panels: list[Panel] = []
-    for number, method in enumerate((dynamic, static)):
+    for number, method in enumerate(dict.fromkeys((dynamic, static))):
         for condition in (summary.suite.conditions[0], summary.suite.conditions[-1]):
             samples = _samples(summary, method, condition)
             if samples is None:
@@ -260,7 +225,7 @@ def _reliability(summary: Summary, dynamic: str, static: str) -> list[Panel]:
     return panels
 
 
-def _accuracy_table(summary: Summary, conditions: tuple[str, ...], *, with_rcml: bool = False) -> _Table:
+def _accuracy_table(summary: Summary, conditions: tuple[str, ...], *, with_rcml: bool = False) -> Table:
     scores = summary.everything
     extra = tuple(c for c in scores.conditions if "RCML" in c) if with_rcml else ()
     chosen = (*conditions, *extra)
@@ -269,22 +234,22 @@ def _accuracy_table(summary: Summary, conditions: tuple[str, ...], *, with_rcml:
     for s in summary.standings:
         values = scores.of(s.method)[[scores.conditions.index(c) for c in chosen]].mean(axis=1)
         tints = [round(float(min(1.0, max(0.0, (v - guess) / (1 - guess)))), 3) for v in values]
-        rows.append(_Row(s.title, tuple(Cell(f"{100 * v:.1f}", t) for v, t in zip(values, tints, strict=True))))
-    return _Table(("method", *chosen), tuple(rows))
+        rows.append(Row(s.title, tuple(Cell(f"{100 * v:.1f}", t) for v, t in zip(values, tints, strict=True))))
+    return Table(("method", *chosen), tuple(rows))
 
 
 def _patterns(summary: Summary) -> tuple[str, ...]:
     return tuple(dict.fromkeys(row["condition"] for row in summary.rows if row["missing"]))
 
 
-def _published(summary: Summary) -> _Table | None:
+def _published(summary: Summary) -> Table | None:
     published = summary.published
     if published is None:
         return None
     rows = [
-        _Row(f"{name} (published)", tuple(Cell(f"{v:.1f}") for v in values)) for name, values in published.rows.items()
+        Row(f"{name} (published)", tuple(Cell(f"{v:.1f}") for v in values)) for name, values in published.rows.items()
     ]
-    return _Table(("method", *published.columns), tuple(rows), published.source, published.differs)
+    return Table(("method", *published.columns), tuple(rows), published.source, published.differs)
 
 
 def _nanmean(values: list[float | None]) -> float:

@@ -12,6 +12,7 @@ import typer
 
 from qmf.cli.benchmark import benchmark
 from qmf.cli.cache import cache
+from qmf.cli.certify import certify
 from qmf.cli.corrupt import corrupt
 from qmf.cli.demo import demo
 from qmf.cli.doctor import doctor
@@ -34,7 +35,22 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (demo, init, validate, fit, evaluate, predict, benchmark, report, corrupt, info, cache, doctor, schema):
+for command in (
+    demo,
+    init,
+    validate,
+    fit,
+    evaluate,
+    certify,
+    predict,
+    benchmark,
+    report,
+    corrupt,
+    info,
+    cache,
+    doctor,
+    schema,
+):
     app.command()(command)
 
 

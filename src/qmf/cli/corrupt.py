@@ -12,17 +12,20 @@ from qmf.cli.output import say
 from qmf.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from qmf.data import RawSamples
     from qmf.preparation.damage import Damage
 
-__all__ = ["CorruptOption", "corrupt", "parse_damages"]
+__all__ = ["CorruptOption", "corrupt", "every_modality", "parse_damages"]
 
 CorruptOption = Annotated[
     list[str] | None,
     typer.Option(
         "--apply",
         metavar="MODALITY=NAME[:SEVERITY[:RATE]]",
-        help="A corruption (docs/corruptions.md), or absent, swapped, conflict; e.g. image=gaussian_noise:3:0.5.",
+        help="A corruption (docs/corruptions.md), or absent, swapped, conflict; e.g. image=gaussian_noise:3:0.5."
+        " all=... means every modality.",
     ),
 ]
 
@@ -54,6 +57,7 @@ def corrupt(
         raise ConfigError(f"{source}: holds vectors only, nothing to look at; corrupt them with qmf.corruptions.")
     if limit is not None:
         raw = raw.take(np.arange(min(limit, len(raw))))
+    damages = every_modality(damages, list(raw.modalities))
     written = _write(damaged(raw, damages, seed=seed), output)
     say(f"wrote {written} samples to {output / 'manifest.jsonl'}: " + ", ".join(f"{m} {d}" for m, d in damages.items()))
 
@@ -85,6 +89,14 @@ def parse_damages(given: list[str]) -> dict[str, Damage]:
             raise ConfigError(f"--apply {text}: expected MODALITY=NAME[:SEVERITY[:RATE]], e.g. image=gaussian_noise:3.")
         damages[modality] = Damage.parse(rest)
     return damages
+
+
+def every_modality(damages: dict[str, Damage], modalities: Sequence[str]) -> dict[str, Damage]:
+    """Put every modality that is not named itself in the place of ``all``, unless a modality has that name."""
+    if "all" not in damages or "all" in modalities:
+        return damages
+    named = {name: damage for name, damage in damages.items() if name != "all"}
+    return dict.fromkeys(modalities, damages["all"]) | named
 
 
 def _damages(given: list[str], recipe: Path | None, seed: int | None) -> tuple[dict[str, Damage], int]:

@@ -20,6 +20,7 @@ def info(model_dir: ModelArgument, as_json: JsonOption = False) -> None:
         "modalities": contents.preprocess["modalities"],
         "classes": contents.labels["classes"],
         "parameters": contents.config["parameters"],
+        "calibrated_on": len(contents.calibration["correct"][0]) if contents.calibration else 0,
         "num_weights": sum(tensor.numel() for tensor in contents.weights.values()),
         "format_version": manifest["format_version"],
         "versions": manifest["versions"],
@@ -34,6 +35,7 @@ def info(model_dir: ModelArgument, as_json: JsonOption = False) -> None:
         ["classes", f"{len(classes)}: " + ", ".join(map(str, classes[:20])) + (", ..." if len(classes) > 20 else "")],
         ["preset", document["parameters"]["preset"]],
         ["epochs trained", str(contents.config["fitted"]["n_iter_"])],
+        ["calibrated on", f"{document['calibrated_on']} samples"],
         ["numbers in the model", f"{document['num_weights']:,}"],
         ["written with", ", ".join(f"{name} {version}" for name, version in document["versions"].items())],
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import typer
 
@@ -14,10 +14,22 @@ from qmf.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import polars as pl
+
     from qmf.data import DataSchema, RawSamples, Samples
     from qmf.estimator import QMFClassifier
+    from qmf.types import Prediction
 
-__all__ = ["evaluate", "predict"]
+__all__ = [
+    "AbsentOption",
+    "DataArgument",
+    "JsonOption",
+    "ModelArgument",
+    "damaged_samples",
+    "evaluate",
+    "labelled_samples",
+    "predict",
+]
 
 _ROWS = 10_000  # of a table at a time
 
@@ -25,6 +37,10 @@ ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="Model 
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="CSV, Parquet, JSONL, NPZ, MAT or built-in name.")]
 AbsentOption = Annotated[
     list[str] | None, typer.Option("--absent", metavar="MODALITY", help="Treat this modality as absent everywhere.")
+]
+RiskOption = Annotated[
+    float | None,
+    typer.Option("--risk", metavar="SHARE", help="Withhold answers until at most this share of those given is wrong."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
@@ -38,37 +54,50 @@ def evaluate(
     all_patterns: Annotated[
         bool, typer.Option("--all-patterns", help="Also with every combination of modalities absent.")
     ] = False,
+    risk: RiskOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Compare a model's predictions with the labels of DATA, as it is or damaged."""
-    from qmf.data import encode_labels
     from qmf.estimator import QMFClassifier
-    from qmf.evaluation import evaluate_prediction
-    from qmf.pattern_evaluation import evaluate_patterns
+    from qmf.pattern_evaluation import evaluate_classifier, evaluate_patterns
 
     classifier = QMFClassifier.load(model_dir)
-    given = _read(classifier, model_dir, data, absent or [], require_label=True)
-    samples = classifier.prepare(_damaged(given, apply or [], seed))
-    target = encode_labels(samples, classifier.classes_)
-    result = evaluate_prediction(classifier.predict_full(samples), target)
+    given = labelled_samples(classifier, model_dir, data, absent or [])
+    samples = classifier.prepare(damaged_samples(classifier, given, apply or [], seed))
+    result = evaluate_classifier(classifier, samples, risk=risk)
     if all_patterns:
-        result["patterns"] = evaluate_patterns(classifier, samples)
+        result["patterns"] = evaluate_patterns(classifier, samples, risk=risk)
     if as_json:
         print_json(result)
     else:
         _print_result(result)
 
 
-def _damaged(samples: Samples | RawSamples, apply: list[str], seed: int) -> Samples | RawSamples:
-    from qmf.cli.corrupt import parse_damages
-    from qmf.data import RawSamples
-    from qmf.preparation import damaged
+def labelled_samples(classifier: QMFClassifier, model_dir: Path, data: str, absent: list[str]) -> Samples | RawSamples:
+    """Read DATA for a model, with labels, and with `absent` modalities absent."""
+    return _read(classifier, model_dir, data, absent, require_label=True)
+
+
+def damaged_samples(
+    classifier: QMFClassifier, samples: Samples | RawSamples, apply: list[str], seed: int
+) -> Samples | RawSamples:
+    """Give the samples with each ``--apply`` done to them; spreads of vectors are those of training."""
+    from qmf.cli.corrupt import every_modality, parse_damages
+    from qmf.data import RawSamples, samples_of_vectors
+    from qmf.preparation import damaged, vectors_as_raw
 
     if not apply:
         return samples
+    names = list(samples.modalities)
     if not isinstance(samples, RawSamples):
-        raise ConfigError("--apply is for models of raw data; corrupt vectors with qmf.corruptions.corrupt_vectors.")
-    return damaged(samples, parse_damages(apply), seed=seed)
+        names = [name for m, name in enumerate(names) if samples.present[:, m].any()]
+    damages = every_modality(parse_damages(apply), names)
+    if isinstance(samples, RawSamples) and classifier.preparation_ is not None:
+        return damaged(samples, damages, seed=seed)
+    encoders = zip(classifier.modalities_, classifier.model_.encoders, strict=True)
+    spreads = {name: (encoder.mean.numpy(), encoder.std.numpy()) for name, encoder in encoders}
+    raw = samples if isinstance(samples, RawSamples) else vectors_as_raw(samples)
+    return samples_of_vectors(damaged(raw, damages, seed=seed, spreads=spreads))
 
 
 def predict(
@@ -76,6 +105,12 @@ def predict(
     data: DataArgument,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="preds.parquet, .csv or .jsonl.")],
     absent: AbsentOption = None,
+    risk: RiskOption = None,
+    sets: Annotated[
+        float | None,
+        typer.Option("--sets", metavar="COVERAGE", help="Add sets of labels that hold the true one so often: 0.9."),
+    ] = None,
+    set_method: Annotated[str, typer.Option("--set-method", help="lac: small sets; aps: adaptive ones.")] = "lac",
     as_json: JsonOption = False,
 ) -> None:
     """Predict DATA, one row per sample with label, probabilities, and each modality's weight and uncertainty."""
@@ -85,10 +120,24 @@ def predict(
     if output.suffix not in WRITERS:
         raise ConfigError(f"{output}: expected a name ending in {', '.join(WRITERS)}.")
     classifier = QMFClassifier.load(model_dir)
-    mean = write_predictions(map(classifier.predict_full, _parts(classifier, model_dir, data, absent or [])), output)
-    say(f"wrote {mean.rows} rows to {output}")
+    parts = _parts(classifier, model_dir, data, absent or [])
+    predictions = (classifier.predict_full(part, risk=risk) for part in parts)
+    mean = write_predictions(predictions, output, lambda prediction: _frame(classifier, prediction, sets, set_method))
+    say(f"wrote {mean.rows} rows to {output}; {mean.withheld} of them had better not be answered")
     if as_json:
-        print_json({"output": str(output), "rows": mean.rows, "weights_mean": mean.weights(classifier.modalities_)})
+        weights = mean.weights(classifier.modalities_)
+        document = {"output": str(output), "rows": mean.rows, "withheld": mean.withheld, "weights_mean": weights}
+        print_json(document)
+
+
+def _frame(classifier: QMFClassifier, prediction: Prediction, coverage: float | None, method: str) -> pl.DataFrame:
+    frame: pl.DataFrame = prediction.to_frame()
+    if coverage is None:
+        return frame
+    if not 0 < coverage < 1:
+        raise ConfigError(f"--sets {coverage}: expected a number between 0 and 1, such as 0.9.")
+    sets = classifier.predict_set(prediction, alpha=1 - coverage, method=cast(Literal["lac", "aps"], method))
+    return frame.hstack(sets.to_frame().drop("id"))
 
 
 def _parts(classifier: QMFClassifier, model_dir: Path, data: str, absent: list[str]) -> Iterator[Samples | RawSamples]:
@@ -135,15 +184,26 @@ def _schema(classifier: QMFClassifier, model_dir: Path, absent: list[str]) -> Da
 
 
 def _print_result(result: dict[str, Any]) -> None:
-    rows = [
-        ["fused", *(f"{result[key]:.4f}" for key in ("accuracy", "nll", "ece")), str(result["num_samples"]), "", ""]
-    ]
+    patterns = {f"only {name}": scores for name, scores in result.get("patterns", {}).items()}
+    rows = [["fused", *_shown(result), str(result["num_samples"]), "", ""]]
     for name, scores in result["per_modality"].items():
-        numbers = [f"{scores[key]:.4f}" for key in ("accuracy", "nll", "ece")]
         weight, r = result["weights_mean"][name], result["weight_loss_correlation"][name]
-        rows.append([name, *numbers, str(scores["present"]), f"{weight:.3f}", f"{r:+.3f}"])
-    for name, scores in result.get("patterns", {}).items():
-        rows.append([f"only {name}", *(f"{scores[key]:.4f}" for key in ("accuracy", "nll", "ece"))])
-        rows[-1] += [str(scores["num_samples"]), "", ""]
+        rows.append([name, *_shown(scores), str(scores["present"]), f"{weight:.3f}", f"{r:+.3f}"])
+    rows += [[name, *_shown(scores), str(scores["num_samples"]), "", ""] for name, scores in patterns.items()]
     columns = ["", "accuracy", "nll", "ece", "samples", "mean weight", "r(weight, loss)"]
     print_table("evaluation; r(weight, loss) should be negative: trusted less where it errs more", columns, rows)
+    if "sets" in result:
+        columns = ["", "LAC", "classes", "empty", "APS", "classes", "empty"]
+        rows = [[name, *_shown_sets(scores)] for name, scores in {"as they are": result, **patterns}.items()]
+        print_table("sets made to hold the true class in 90 % of cases: how many do", columns, rows)
+    withheld = ", ".join(f"{count} ({reason})" for reason, count in result["withheld"].items()) or "none"
+    say(f"answers withheld: {withheld}; accuracy of the others: {result['accuracy_answered']:.4f}")
+
+
+def _shown(scores: dict[str, Any]) -> list[str]:
+    return [f"{scores[key]:.4f}" for key in ("accuracy", "nll", "ece")]
+
+
+def _shown_sets(scores: dict[str, Any]) -> list[str]:
+    of_methods = (scores["sets"][method] for method in ("lac", "aps"))
+    return [f"{sets[key]:.3f}" for sets in of_methods for key in ("coverage", "mean_size", "empty")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,15 +22,17 @@ WRITERS = {".parquet": "sink_parquet", ".csv": "sink_csv", ".jsonl": "sink_ndjso
 
 
 class Tally:
-    """Counts rows and adds up weights while predictions pass by."""
+    """Counts rows and what is withheld, and adds up weights, while predictions pass by."""
 
     def __init__(self) -> None:
         self.rows = 0
+        self.withheld = 0
         self.sums: Any = 0.0
 
     def add(self, prediction: Prediction) -> None:
         """Count a part."""
         self.rows += len(prediction)
+        self.withheld += int(prediction.abstain.sum())
         self.sums = self.sums + prediction.weights.sum(axis=0, dtype=np.float64)
 
     def weights(self, modalities: tuple[str, ...]) -> dict[str, float]:
@@ -38,7 +40,9 @@ class Tally:
         return {name: float(self.sums[m] / self.rows) for m, name in enumerate(modalities)}
 
 
-def write_predictions(predictions: Iterable[Prediction], output: Path) -> Tally:
+def write_predictions(
+    predictions: Iterable[Prediction], output: Path, to_frame: Callable[[Prediction], pl.DataFrame]
+) -> Tally:
     """Write predictions to one file, which appears whole or not at all.
 
     Parameters
@@ -47,6 +51,8 @@ def write_predictions(predictions: Iterable[Prediction], output: Path) -> Tally:
         Parts, in order; at least one.
     output : pathlib.Path
         Its ending, one of `WRITERS`, says the format.
+    to_frame : callable
+        From a prediction to its rows.
 
     Returns
     -------
@@ -62,7 +68,7 @@ def write_predictions(predictions: Iterable[Prediction], output: Path) -> Tally:
 
     tally, parts, failed = Tally(), iter(predictions), list[BaseException]()
     first = next(parts)
-    schema = first.to_frame().schema
+    schema = to_frame(first).schema
 
     def frames(
         with_columns: list[str] | None, predicate: Any, n_rows: int | None, batch_size: int | None
@@ -70,7 +76,7 @@ def write_predictions(predictions: Iterable[Prediction], output: Path) -> Tally:
         try:
             for prediction in chain([first], parts):
                 tally.add(prediction)
-                yield prediction.to_frame().match_to_schema(schema)
+                yield to_frame(prediction).match_to_schema(schema)
         except BaseException as error:  # polars would wrap it: kept, and raised as it was
             failed.append(error)
             raise

@@ -26,6 +26,8 @@ __all__ = ["CorruptedFile", "Damage", "damaged"]
 
 _MOVES = ("absent", "swapped", "conflict")
 
+Spread = tuple[NDArray[np.floating], NDArray[np.floating]]
+
 
 @dataclass(frozen=True)
 class Damage:
@@ -114,7 +116,9 @@ class CorruptedFile:
         return corrupt(opened, self.name, int(self.severity), kind=self.kind, sample_rate=sample_rate, **owner)
 
 
-def damaged(raw: RawSamples, damages: Mapping[str, Damage], *, seed: int) -> RawSamples:
+def damaged(
+    raw: RawSamples, damages: Mapping[str, Damage], *, seed: int, spreads: Mapping[str, Spread] | None = None
+) -> RawSamples:
     """Give a damaged copy of samples. Each copy belongs to (seed, sample id, modality, damage) alone.
 
     Parameters
@@ -125,6 +129,8 @@ def damaged(raw: RawSamples, damages: Mapping[str, Damage], *, seed: int) -> Raw
         By modality; others stay as they are, as does what is absent.
     seed : int
         Key of all draws.
+    spreads : mapping of str to (ndarray [D], ndarray [D]), optional
+        Mean and standard deviation of a modality's numbers over the training samples; by default, over `raw`.
 
     Returns
     -------
@@ -143,11 +149,11 @@ def damaged(raw: RawSamples, damages: Mapping[str, Damage], *, seed: int) -> Raw
         raise ConfigError(f"{raw.source}: no modality {unknown[0]!r}; there are {', '.join(raw.modalities)}.")
     modalities = dict(raw.modalities)
     for name, damage in damages.items():
-        modalities[name] = _damaged(raw, name, damage, seed)
+        modalities[name] = _damaged(raw, name, damage, seed, (spreads or {}).get(name))
     return replace(raw, modalities=modalities, origin=replace(raw.origin, ids=raw.ids))
 
 
-def _damaged(raw: RawSamples, name: str, damage: Damage, seed: int) -> RawModality:
+def _damaged(raw: RawSamples, name: str, damage: Damage, seed: int, spread: Spread | None) -> RawModality:
     modality, ids = raw.modalities[name], raw.ids
     draws = [keyed_generator(seed, "damage", damage.name, str(key), name).random() for key in ids.tolist()]
     rows = np.flatnonzero(modality.present & (np.array(draws) < damage.rate))
@@ -156,7 +162,7 @@ def _damaged(raw: RawSamples, name: str, damage: Damage, seed: int) -> RawModali
     if damage.name in _MOVES:
         return _moved(raw, name, damage, rows, seed)
     if isinstance(modality.values, np.ndarray):
-        return _damaged_cells(modality, damage, rows, ids, name, seed)
+        return _damaged_cells(modality, damage, rows, ids, name, seed, spread)
     values = list(modality.values)
     for i in rows.tolist():
         if isinstance(values[i], Unreadable):
@@ -178,14 +184,21 @@ def _hit_by_paper(
 
 
 def _damaged_cells(
-    modality: RawModality, damage: Damage, rows: NDArray[np.intp], ids: NDArray[np.str_], name: str, seed: int
+    modality: RawModality,
+    damage: Damage,
+    rows: NDArray[np.intp],
+    ids: NDArray[np.str_],
+    name: str,
+    seed: int,
+    spread: Spread | None,
 ) -> RawModality:
     x = modality.values
     if x.dtype == object or np.isnan(x[modality.present]).any():
         raise ConfigError(f"modality {name!r}: {damage.name!r} is for vectors; categories and gaps can be absent only.")
     there, chosen = x[modality.present], np.zeros(len(x), dtype=bool)
     chosen[rows] = True
-    options: dict[str, Any] = {"scale": there.std(axis=0), "center": there.mean(axis=0), "rows": chosen}
+    center, scale = spread or (there.mean(axis=0), there.std(axis=0))
+    options: dict[str, Any] = {"scale": scale, "center": center, "rows": chosen}
     corrupted = corrupt_vectors(
         x, damage.name, int(damage.severity), seed=seed, sample_ids=ids, modality=name, **options
     )
