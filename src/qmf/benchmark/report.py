@@ -187,7 +187,8 @@ def _finding(summary: Summary) -> str:
     text = f"Best over the suite: {best.title}, {100 * best.mean:.1f} % (95 % interval {100 * best.low:.1f} to"
     text += f" {100 * best.high:.1f})"
     if best.regret == best.regret:
-        text += f", {100 * best.regret:.1f} points below the mask oracle"
+        side = "below" if best.regret >= 0 else "above"
+        text += f", {100 * abs(best.regret):.1f} points {side} the mask oracle"
     clean = summary.suite.values[:, summary.suite.conditions.index("clean")].mean(axis=1)
     order = [m for m in np.argsort(-clean) if summary.suite.methods[m] != ORACLE]
     return f"{text}. Best on clean data: {summary.suite.titles[order[0]]}, {100 * clean[order[0]]:.1f} %."
