@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from qmf.data.cells import UNREADABLE_MARK, decoded, is_utf8, raw_modality
 from qmf.data.columns import require_column, select_columns
+from qmf.data.frame_parts import frame_parts, frame_schema
 from qmf.data.labels import checked_ids, checked_labels, require_length
 from qmf.data.origin import Origin
 from qmf.data.raw import RawModality, RawSamples
@@ -95,31 +96,21 @@ def read_table_parts(path: Path, schema: DataSchema, rows: int) -> Iterator[RawS
     DataError, ConfigError
         As `read_table`.
     """
-    names, _ = _reading(path, lambda: _open(path))
-    columns = {name: _columns_of(name, schema, names, path) for name in schema.modalities}
-    if schema.id is not None:
-        require_column(schema.id, names, "the sample id", str(path))
     if not _is(path, ".parquet") and not is_utf8(path):
         raise DataError(f"{path} is not UTF-8: save it as UTF-8.")
     if _is(path, ".csv"):
+        _reading(path, lambda: refuse_odd_csv_header(path))
         refuse_ragged_csv(path)
+    names = _reading(path, lambda: frame_schema(path).names())
+    columns = {name: _columns_of(name, schema, names, path) for name in schema.modalities}
+    if schema.id is not None:
+        require_column(schema.id, names, "the sample id", str(path))
     wanted = list(dict.fromkeys([*(column for chosen in columns.values() for column in chosen), schema.id]))
-    frames = _reading(path, lambda: _scan(path).select([name for name in wanted if name is not None]))
+    parts = frame_parts(path, [name for name in wanted if name is not None], rows)
     first = 0
-    parts = frames.collect_batches(chunk_size=rows, maintain_order=True)
-    while (frame := _reading(path, lambda: next(parts, None))) is not None:
-        for start in range(0, len(frame), rows):  # a hint to polars: its batches may be larger
-            part = frame.slice(start, rows)
-            yield _samples(part, columns, None, schema, path, require_label=False, first=first)
-            first += len(part)
-
-
-def _scan(path: Path) -> pl.LazyFrame:
-    import polars as pl
-
-    if _is(path, ".csv"):
-        return pl.scan_csv(path, infer_schema=False, glob=False)
-    return pl.scan_parquet(path, glob=False) if _is(path, ".parquet") else pl.scan_ndjson(path)
+    while (part := _reading(path, lambda: next(parts, None))) is not None:
+        yield _samples(part, columns, None, schema, path, require_label=False, first=first)
+        first += len(part)
 
 
 def _samples(
