@@ -14,7 +14,7 @@ from qmf.assembly import run_model
 from qmf.calibration import FEWEST, Answers, PatternCalibration, calibrate_patterns
 from qmf.data import Samples, encode_labels, match_modalities
 from qmf.errors import ConfigError, DataError
-from qmf.types import Prediction, PredictionSets
+from qmf.types import FusionOutput, Prediction, PredictionSets
 
 if TYPE_CHECKING:
     from qmf.fusion import QualityAwareFusion
@@ -64,14 +64,14 @@ class AnsweringMixin:
         """
         samples = self.prepare(X)
         calibration = self._calibrated() if risk is not None else self.calibration_
-        output, evidence = run_model(self._predictor, samples)
+        output = run_model(self._predictor, samples)
         if calibration is not None:
             temperature = output.logits.new_tensor(calibration.temperatures(samples.present))
             output = output._replace(logits=output.logits / temperature[:, None])
         prediction = Prediction.from_output(output, self.classes_, self.modalities_, samples.ids)
         reasons = abstain_reasons(
             prediction.unimodal_probabilities,
-            evidence,
+            _evidence(output),
             samples.present,
             prediction.probabilities.max(axis=1),
             limit=STRONG if calibration is None else calibration.atypical_limits(samples.present),
@@ -190,8 +190,16 @@ class AnsweringMixin:
 
         def ask(rows: NDArray[np.intp], kept: NDArray[np.bool_]) -> Answers:
             gone = [name for name, there in zip(self.modalities_, kept, strict=True) if not there]
-            output, evidence = run_model(self._predictor, held_out.take(rows).without(*gone))
-            return Answers(output.logits.numpy(), output.unimodal_logits.softmax(dim=-1).numpy(), evidence)
+            output = run_model(self._predictor, held_out.take(rows).without(*gone))
+            return Answers(output.logits.numpy(), output.unimodal_logits.softmax(dim=-1).numpy(), _evidence(output))
 
         target = np.asarray(held_out.labels, dtype=np.int64)
         return calibrate_patterns(ask, held_out.present, target, held_out.ids, seed=seed)
+
+
+def _evidence(output: FusionOutput) -> NDArray[np.float64]:
+    """Give the evidence that each modality is atypical [N, M]; NaN throughout where the model does not look at it."""
+    if output.evidence is None:
+        return np.full(tuple(output.present.shape), np.nan)
+    found: NDArray[np.float64] = output.evidence.numpy()
+    return found

@@ -7,13 +7,11 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from qmf.data import Samples
 from qmf.encoders import MLPEncoder
 from qmf.encoders.tuned import TunedEncoder
-from qmf.evidence import evidence_of, listen, noting
 from qmf.fusion import QualityAwareFusion
 from qmf.training import TensorBatches, dropout_rates
 from qmf.types import FusionOutput
@@ -91,41 +89,19 @@ def tensor_batches(samples: Samples, dropout: float | Mapping[str, float] = 0.0)
 
 def in_double(model: QualityAwareFusion) -> QualityAwareFusion:
     """Give a copy that predicts in float64, where a sample's result does not depend on the batch it is in."""
-    predictor = copy.deepcopy(model).double()
-    listen(predictor)
-    return predictor
+    return copy.deepcopy(model).double()
 
 
-def run_model(model: QualityAwareFusion, samples: Samples) -> tuple[FusionOutput, NDArray[np.float64]]:
-    """Ask a model that predicts in float64 about N samples, some thousand at a time.
-
-    Parameters
-    ----------
-    model : QualityAwareFusion
-        From `in_double`.
-    samples : Samples
-        N of them, with the modalities of the model.
-
-    Returns
-    -------
-    output : FusionOutput
-        What the model gives.
-    evidence : ndarray [N, M]
-        That a modality is atypical, see `qmf.typicality`; NaN where absent or not known.
-    """
+def run_model(model: QualityAwareFusion, samples: Samples) -> FusionOutput:
+    """Ask a model that predicts in float64 (`in_double`) about N samples, some thousand at a time."""
     parts: list[FusionOutput] = []
-    evidence: list[NDArray[np.float64]] = []
     step = _TUNED_ROWS if any(isinstance(encoder, TunedEncoder) for encoder in model.encoders) else _ROWS
     with torch.inference_mode():
         for start in range(0, len(samples), step):
             rows = slice(start, start + step)
             present = samples.present[rows]
-            inputs = {
-                name: torch.from_numpy(x[rows]).double()
-                for m, (name, x) in enumerate(samples.features.items())
-                if present[:, m].any()
-            }
-            with noting() as notes:
-                parts.append(model(inputs, torch.from_numpy(present)))
-            evidence.append(evidence_of(model, notes, present))
-    return FusionOutput(*(torch.cat(part) for part in zip(*parts, strict=True))), np.concatenate(evidence)
+            # What is absent throughout needs no encoder.
+            there = [name for m, name in enumerate(samples.modalities) if present[:, m].any()]
+            inputs = {name: torch.from_numpy(samples.features[name][rows]).double() for name in there}
+            parts.append(model(inputs, torch.from_numpy(present)))
+    return FusionOutput.joined(parts)

@@ -15,37 +15,31 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
 from qmf.answering import AnsweringMixin
 from qmf.assembly import build_model, in_double, tensor_batches
 from qmf.calibration import PatternCalibration
 from qmf.data import (
-    ModalityColumns,
     RawSamples,
     Samples,
     encode_labels,
-    from_arrays,
     holdout_split,
     match_modalities,
-    raw_from_memory,
-    samples_of_vectors,
 )
 from qmf.errors import ConfigError, DataError
 from qmf.fusion import QualityAwareFusion
 from qmf.objective import QMFObjective
 from qmf.persistence import ModelFolderMixin
 from qmf.preparation import (
-    ModalitySpec,
     Preparation,
     Problem,
     damaged_copies,
-    encoding_progress,
-    listed,
     vectors_as_raw,
     with_copies,
 )
 from qmf.ranking import Pairs
+from qmf.sample_input import SampleInputMixin
 from qmf.training import TrainingSettings, train
 from qmf.training.random_state import seeded
 
@@ -55,7 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["QMFClassifier"]
 
 
-class QMFClassifier(AnsweringMixin, ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
+class QMFClassifier(SampleInputMixin, AnsweringMixin, ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
     """Quality-aware multimodal classifier: trusts each modality per sample, and says how far.
 
     ``X``, wherever it is asked for, is one of
@@ -386,54 +380,6 @@ warmup_epochs, clip_norm, patience, monitor, precision
         for name, value in fitted.items():
             setattr(self, name, value)
 
-    def _samples(self, X: Any, y: ArrayLike | None, *, fitting: bool) -> Samples:
-        return self._encoded(self._given(X, y, fitting=fitting), fitting=fitting)
-
-    def _encoded(self, given: Samples | RawSamples, *, fitting: bool) -> Samples:
-        return self._prepared(given, fitting=fitting) if isinstance(given, RawSamples) else given
-
-    def _given(self, X: Any, y: ArrayLike | None, *, fitting: bool) -> Samples | RawSamples:
-        """Give X in one of the two forms that all others become."""
-        if isinstance(X, Samples):
-            return X if y is None else X.with_labels(y)
-        if isinstance(X, RawSamples):
-            return X
-        if fitting and y is None:
-            raise DataError("QMFClassifier requires y to be passed, but the target y is None.")
-        if self.modalities is not None:
-            places = {name: ModalityColumns(spec.columns, type=spec.type) for name, spec in self._specs().items()}
-            if not fitting and isinstance(X, Mapping):
-                places = {name: place for name, place in places.items() if name in X}
-            return raw_from_memory(X, y, places)
-        if isinstance(X, Mapping):
-            return from_arrays(X if fitting else _without_all_none(X), y)
-        if self.views is not None:
-            return from_arrays(X, y, views=self.views)
-        options: dict[str, Any] = {"reset": fitting, "ensure_all_finite": False, "dtype": np.float64}
-        checked = validate_data(self, X, **options) if y is None else validate_data(self, X, y, **options)
-        return from_arrays(checked) if y is None else from_arrays(checked[0], checked[1])
-
-    def _specs(self) -> dict[str, ModalitySpec]:
-        return {name: ModalitySpec.parse(name, given) for name, given in (self.modalities or {}).items()}
-
-    def _prepared(self, raw: RawSamples, *, fitting: bool) -> Samples:
-        """Encode raw samples; what cannot be read is kept in `problems_` while fitting, warned of otherwise."""
-        if fitting and self.preparation_ is None:
-            self.preparation_ = Preparation.fit(raw, self._specs())
-        if self.preparation_ is None:
-            return samples_of_vectors(raw)
-        with encoding_progress(shown=self.verbose) as progress:
-            samples, problems = self.preparation_(raw, on_error=self.on_error, workers=self.workers, progress=progress)
-        if fitting:
-            self.problems_ += problems
-        elif problems:
-            warnings.warn(
-                f"{raw.source}: {len(problems)} values cannot be read and count as absent:\n{listed(problems)}",
-                UserWarning,
-                stacklevel=4,
-            )
-        return samples
-
     def _labels(self, samples: Samples) -> NDArray[Any]:
         if samples.labels is None:
             raise DataError(f"{samples.source}: no labels; training needs y.")
@@ -468,11 +414,6 @@ warmup_epochs, clip_norm, patience, monitor, precision
         copies = damaged_copies(raw, self.augmentation, seed=seed)
         return with_copies(training, copies, lambda copy: self._prepared(copy, fitting=True))
 
-    def _validation_samples(self, validation: Any) -> Samples:
-        if isinstance(validation, RawSamples):
-            return self._prepared(validation, fitting=True)
-        return validation if isinstance(validation, Samples) else self._samples(*validation, fitting=False)
-
     def _build_model(self) -> QualityAwareFusion:
         return build_model(
             self.widths_,
@@ -503,8 +444,3 @@ warmup_epochs, clip_norm, patience, monitor, precision
     def _settings(self, seed: int) -> TrainingSettings:
         names = set(TrainingSettings.__dataclass_fields__) - {"seed"}
         return TrainingSettings(**{name: getattr(self, name) for name in names}, seed=seed)
-
-
-def _without_all_none(X: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Leave out modalities that are None in every sample: their width is known from training."""
-    return {name: x for name, x in X.items() if not (isinstance(x, list) and x and all(item is None for item in x))}

@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from qmf.availability import which_are_there
 from qmf.errors import ConfigError, DataError
-from qmf.heads import BatchedLinearHeads, SeparateHeads
+from qmf.heads import classification_heads, feature_widths
 from qmf.precision import full_precision
 from qmf.presets import get_preset
 from qmf.types import FusionOutput
 from qmf.uncertainty import ESTIMATORS, Credibility, UncertaintyEstimator
+from qmf.uncertainty.credibility import believe
 from qmf.weighting import WEIGHTINGS
 
 __all__ = ["QualityAwareFusion", "fuse_credible", "fuse_logits"]
@@ -105,10 +107,15 @@ def fuse_credible(
         equal = unimodal_logits.new_zeros(unimodal_logits.shape[:2])
         output = fuse_logits(unimodal_logits, equal, present, weighting)
         return output if joint is None else output._replace(logits=_where_complete(joint, output.logits, present))
-    u, log_posterior = credibility.believe(unimodal_logits, vectors, present, joint)
-    output = fuse_logits(unimodal_logits, u, present, weighting)
+    f = full_precision(unimodal_logits)
+    evidence = credibility.evidence(vectors, f)
+    belief = believe(f, evidence, present, None if joint is None else full_precision(joint))
+    output = fuse_logits(f, belief.uncertainty, present, weighting)
     nothing = ~output.present.any(dim=-1, keepdim=True)
-    return output._replace(logits=log_posterior.masked_fill(nothing, torch.nan))
+    return output._replace(
+        logits=belief.log_posterior.masked_fill(nothing, torch.nan),
+        evidence=evidence.masked_fill(~output.present, torch.nan),
+    )
 
 
 def _where_complete(joint: Tensor, otherwise: Tensor, present: Tensor | None) -> Tensor:
@@ -179,8 +186,8 @@ class QualityAwareFusion(nn.Module):
         self.detach_weights = choices.detach_weights
         # Lists, not ModuleDicts: a modality may have any name, and its parameters are keyed by its position.
         self.encoders = nn.ModuleList(encoders.values())
-        self.widths = tuple(_width(name, e, (heads or {}).get(name), num_classes) for name, e in encoders.items())
-        self.heads = _heads(dict(zip(encoders, self.widths, strict=True)), num_classes, heads or {})
+        self.widths = feature_widths(encoders, num_classes, heads or {})
+        self.heads = classification_heads(dict(zip(encoders, self.widths, strict=True)), num_classes, heads or {})
         self.uncertainty = self._estimator(uncertainty or choices.uncertainty)
         self.weighting = _named(WEIGHTINGS, "weighting", weighting or choices.weighting)
         several = isinstance(self.uncertainty, Credibility) and len(encoders) > 1
@@ -216,12 +223,12 @@ class QualityAwareFusion(nn.Module):
             that `inputs` lacks, or a sample has no modality at all. (On an accelerator, where looking would stall the
             device, the last two are not looked for: such a row's outputs are NaN, such a modality counts as absent.)
         """
-        present = self._presence(inputs, present)
+        present = which_are_there(inputs, present, self.modalities)
         x = [self._input(m, name, inputs, present) for m, name in enumerate(self.modalities)]
         features = [self._features(m, v, inputs) for m, v in enumerate(x)]
         f = full_precision(self.heads(features))
         if isinstance(self.uncertainty, Credibility):
-            joint = None if self.joint is None else self._together(features, present)
+            joint = None if self.joint is None else self.joint(_side_by_side(features, present))
             return fuse_credible(f, self.uncertainty, self._vectors(x, features), present, self.weighting, joint)
         u = self.uncertainty(f, features)
         return fuse_logits(f, u, present, self.weighting, detach_weights=self.detach_weights)
@@ -277,14 +284,6 @@ class QualityAwareFusion(nn.Module):
         features: Tensor = self.encoders[m](x)
         return features
 
-    def _together(self, features: list[Tensor], present: Tensor | None) -> Tensor:
-        """Give the logits [B, K] of the joint head; what it says where a modality is absent is not used."""
-        h = torch.cat([v.flatten(1) for v in features], dim=1)
-        incomplete = None if present is None else ~present.all(dim=1, keepdim=True)
-        assert self.joint is not None
-        logits: Tensor = self.joint(h if incomplete is None else h.masked_fill(incomplete, 0.0))
-        return logits
-
     def _vectors(self, x: list[Tensor | None], features: list[Tensor]) -> list[Tensor]:
         """Give what typicality is judged by: the vectors that come in, else features; empty where left out."""
         chosen = []
@@ -293,60 +292,11 @@ class QualityAwareFusion(nn.Module):
             chosen.append(h[:0] if v is None or judged is None else judged)
         return chosen
 
-    def _presence(self, inputs: Mapping[str, Tensor], present: Tensor | None) -> Tensor | None:
-        """Check `inputs` and `present`, and say which modality of which sample is there; None = all of all."""
-        unknown = [name for name in inputs if name not in self.modalities]
-        if unknown or not inputs:
-            raise DataError(f"inputs has {list(inputs)}: expected some of {list(self.modalities)}.")
-        given = [name in inputs for name in self.modalities]
-        if present is None and all(given):
-            return None
-        first = next(iter(inputs.values()))
-        # Made on the device, column by column: a host-device copy would stall every step.
-        columns = [torch.full((len(first),), there, dtype=torch.bool, device=first.device) for there in given]
-        if present is None:
-            return torch.stack(columns, dim=1)
-        shape = (len(first), len(self.modalities))
-        if tuple(present.shape) != shape or present.dtype != torch.bool:
-            raise DataError(
-                f"present is {present.dtype} {tuple(present.shape)}: expected torch.bool {shape}, True where there."
-            )
-        if present.device.type == "cpu" and not torch.compiler.is_compiling():
-            _check_presence(present, given, self.modalities)
-        return present if all(given) else present & torch.stack(columns, dim=1)
 
-
-def _check_presence(present: Tensor, given: list[bool], modalities: tuple[str, ...]) -> None:
-    for m, name in enumerate(modalities):
-        if not given[m] and bool(present[:, m].any()):
-            raise DataError(f"present marks modality {name!r} as there, but inputs has no tensor of that name.")
-    empty = (~present.any(dim=1)).nonzero().flatten().tolist()
-    if empty:
-        raise DataError(
-            f"{len(empty)} of {len(present)} samples have no modality present, first row {empty[0]} of the batch:"
-            " at least one is needed; leave such samples out."
-        )
-
-
-def _width(name: str, encoder: nn.Module, head: nn.Module | None, num_classes: int) -> int:
-    if isinstance(head, nn.Identity):
-        return num_classes
-    width = getattr(encoder, "out_features", None)
-    if not isinstance(width, int):
-        raise ConfigError(
-            f"the encoder of modality {name!r} has no integer out_features: set it to the width of its output,"
-            f" or pass heads={{{name!r}: nn.Identity()}} if it already gives logits."
-        )
-    return width
-
-
-def _heads(widths: Mapping[str, int], num_classes: int, given: Mapping[str, nn.Module]) -> nn.Module:
-    unknown = [name for name in given if name not in widths]
-    if unknown:
-        raise ConfigError(f"heads names {unknown[0]!r}: expected some of {list(widths)}.")
-    if not given and len(set(widths.values())) == 1:
-        return BatchedLinearHeads(len(widths), next(iter(widths.values())), num_classes)
-    return SeparateHeads(widths, num_classes, given)
+def _side_by_side(features: list[Tensor], present: Tensor | None) -> Tensor:
+    """Give the features of all modalities [B, sum of D_m], with zeros in samples that lack one."""
+    h = torch.cat([v.flatten(1) for v in features], dim=1)
+    return h if present is None else h.masked_fill(~present.all(dim=1, keepdim=True), 0.0)
 
 
 def _named(registry: dict[str, type[nn.Module]], what: str, choice: str | nn.Module) -> nn.Module:

@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-__all__ = ["BatchedLinearHeads", "SeparateHeads"]
+from qmf.errors import ConfigError
+
+__all__ = ["BatchedLinearHeads", "SeparateHeads", "classification_heads", "feature_widths"]
 
 
 class BatchedLinearHeads(nn.Module):
@@ -61,3 +63,58 @@ class SeparateHeads(nn.Module):
     def forward(self, features: Sequence[Tensor]) -> Tensor:
         """Give logits [B, M, K] of M features [B, D_m]."""
         return torch.stack([head(h) for head, h in zip(self.heads, features, strict=True)], dim=1)
+
+
+def classification_heads(widths: Mapping[str, int], num_classes: int, given: Mapping[str, nn.Module]) -> nn.Module:
+    """Give the heads of a model: linear layers, all in one product where their widths allow it, or the user's own.
+
+    Parameters
+    ----------
+    widths : mapping of str to int
+        Modalities in order, with the width ``D_m`` of their features.
+    num_classes : int
+        K.
+    given : mapping of str to nn.Module
+        Heads by modality that are the user's own.
+
+    Returns
+    -------
+    nn.Module
+        From M features [B, D_m] to logits [B, M, K].
+
+    Raises
+    ------
+    ConfigError
+        If `given` names an unknown modality.
+    """
+    unknown = [name for name in given if name not in widths]
+    if unknown:
+        raise ConfigError(f"heads names {unknown[0]!r}: expected some of {list(widths)}.")
+    if not given and len(set(widths.values())) == 1:
+        return BatchedLinearHeads(len(widths), next(iter(widths.values())), num_classes)
+    return SeparateHeads(widths, num_classes, given)
+
+
+def feature_widths(
+    encoders: Mapping[str, nn.Module], num_classes: int, given: Mapping[str, nn.Module]
+) -> tuple[int, ...]:
+    """Give the width of each encoder's features; parameters as `classification_heads`.
+
+    Raises
+    ------
+    ConfigError
+        If an encoder has no integer ``out_features`` and its head is not `nn.Identity`.
+    """
+    return tuple(_width(name, encoder, given.get(name), num_classes) for name, encoder in encoders.items())
+
+
+def _width(name: str, encoder: nn.Module, head: nn.Module | None, num_classes: int) -> int:
+    if isinstance(head, nn.Identity):
+        return num_classes
+    width = getattr(encoder, "out_features", None)
+    if not isinstance(width, int):
+        raise ConfigError(
+            f"the encoder of modality {name!r} has no integer out_features: set it to the width of its output,"
+            f" or pass heads={{{name!r}: nn.Identity()}} if it already gives logits."
+        )
+    return width

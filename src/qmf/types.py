@@ -5,7 +5,8 @@ Modalities are ordered once; everything is ``[B, M, ...]`` in that order. B samp
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -32,6 +33,8 @@ class FusionOutput(NamedTuple):
         ``u^m``, higher = worse; NaN where absent.
     present : Tensor [B, M], bool
         True where a modality is there.
+    evidence : Tensor [B, M] or None
+        That a modality is atypical, see `qmf.typicality`; NaN where absent or not known, None where no one looks.
     """
 
     logits: Tensor
@@ -39,6 +42,24 @@ class FusionOutput(NamedTuple):
     weights: Tensor
     uncertainty: Tensor
     present: Tensor
+    evidence: Tensor | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence[FusionOutput]) -> FusionOutput:
+        """Put the outputs of consecutive batches of one model together."""
+        import torch
+
+        def column(name: str) -> Tensor:
+            return torch.cat([getattr(part, name) for part in parts])
+
+        return cls(
+            column("logits"),
+            column("unimodal_logits"),
+            column("weights"),
+            column("uncertainty"),
+            column("present"),
+            None if parts[0].evidence is None else column("evidence"),
+        )
 
 
 @dataclass(frozen=True)
@@ -78,11 +99,7 @@ class Prediction:
     classes: NDArray[Any]
     modalities: tuple[str, ...]
     ids: NDArray[np.str_]
-    abstain_reason: NDArray[np.str_] = field(default_factory=lambda: np.zeros(0, dtype=np.str_))
-
-    def __post_init__(self) -> None:
-        if len(self.abstain_reason) != len(self.labels):
-            object.__setattr__(self, "abstain_reason", np.zeros(len(self.labels), dtype=np.str_))
+    abstain_reason: NDArray[np.str_]
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -133,6 +150,7 @@ class Prediction:
             classes=classes,
             modalities=modalities,
             ids=np.arange(len(probabilities)).astype(str) if ids is None else ids,
+            abstain_reason=np.zeros(len(probabilities), dtype=np.str_),
         )
 
     def to_columns(self) -> dict[str, NDArray[Any]]:

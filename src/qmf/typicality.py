@@ -174,8 +174,6 @@ class Typicality(nn.Module):
     def _load_from_state_dict(self, state_dict: dict[str, Tensor], prefix: str, *args: object) -> None:
         # The sizes are known only from the data: take those that were saved.
         for name, value in list(self.named_buffers()):
-            if name in ("gap", "tie"):
-                continue
             saved = state_dict.get(prefix + name)
             if saved is not None and saved.shape != value.shape:
                 setattr(self, name, value.new_empty(saved.shape))

@@ -61,7 +61,7 @@ def test_the_temperature_undoes_what_was_too_sure_and_changes_no_label(world, ca
     both = np.flatnonzero(world.present.all(axis=1))
     logits = world.ask(both, np.array([True, True])).logits
     assert calibration.temperature[0] == pytest.approx(2.0, rel=0.15)
-    assert calibration.temperature[0] == best_temperature(logits, world.y[both], cautious=True)
+    assert calibration.temperature[0] == best_temperature(logits, world.y[both])
     t = calibration.temperatures(world.present[both])
     np.testing.assert_array_equal((logits / t[:, None]).argmax(axis=1), logits.argmax(axis=1))
 
@@ -69,9 +69,7 @@ def test_the_temperature_undoes_what_was_too_sure_and_changes_no_label(world, ca
 def test_a_few_right_answers_are_not_taken_for_certainty():
     """60 samples, all right with odds of e^3: the likelihood alone asks for certainty, one in 62 is kept back."""
     logits, y = np.tile([3.0, 0.0], (60, 1)), np.zeros(60, dtype=int)
-    assert softmax(logits[0] / best_temperature(logits, y))[0] > 1 - 1e-9
-    cautious = best_temperature(logits, y, cautious=True)
-    assert softmax(logits[0] / cautious)[0] == pytest.approx(61 / 62, rel=1e-4)
+    assert softmax(logits[0] / best_temperature(logits, y))[0] == pytest.approx(61 / 62, rel=1e-4)
 
 
 @pytest.mark.parametrize("n", [60, 400])

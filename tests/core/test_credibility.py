@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from qmf import QMFClassifier, QualityAwareFusion, fuse
 from qmf.datasets import load_handwritten
 from qmf.errors import DataError
+from qmf.types import FusionOutput
 from qmf.uncertainty import Credibility
 from qmf.uncertainty.credibility import believe
 
@@ -118,6 +119,35 @@ def test_typicality_of_own_encoders_is_that_of_their_features():
     left_out = model({"a": x["a"]})
     assert (left_out.weights[:, 1] == 0).all()
     assert torch.isfinite(left_out.logits).all()
+
+
+def test_the_evidence_comes_out_and_is_unknown_where_nothing_was_there_to_look_at():
+    torch.manual_seed(0)
+    model = QualityAwareFusion({n: torch.nn.Linear(3, 4) for n in "ab"}, 3, preset="robust", heads=_heads()).eval()
+    x = {"a": torch.randn(200, 3), "b": torch.randn(200, 3)}
+    present = torch.ones(200, 2, dtype=torch.bool)
+    assert model(x).evidence.isnan().all()  # nothing is known before it was fitted
+    model.fit_typicality(x, present)
+    present[0, 1] = False
+    found = model(x, present).evidence
+    said = [
+        t(encoder(v)) for t, encoder, v in zip(model.uncertainty.typicality, model.encoders, x.values(), strict=True)
+    ]
+    torch.testing.assert_close(found[present], torch.stack(said, dim=1)[present])
+    assert found[0, 1].isnan()
+    assert model({"a": x["a"]}).evidence[:, 1].isnan().all()
+    assert model.train()(x).evidence is None
+    paper = QualityAwareFusion({n: torch.nn.Linear(3, 4) for n in "ab"}, 3, heads=_heads())
+    assert paper(x).evidence is None
+
+
+@pytest.mark.parametrize("preset", ["robust", "paper"])
+def test_batches_joined_are_the_whole(preset):
+    model = QualityAwareFusion({n: torch.nn.Linear(3, 4) for n in "ab"}, 3, preset=preset, heads=_heads()).eval()
+    x = {"a": torch.randn(7, 3), "b": torch.randn(7, 3)}
+    parts = [model({name: v[rows] for name, v in x.items()}) for rows in (slice(3), slice(3, 7))]
+    for joined, whole in zip(FusionOutput.joined(parts), model(x), strict=True):
+        torch.testing.assert_close(joined, whole, equal_nan=True)
 
 
 def _heads():

@@ -104,7 +104,7 @@ class Trained:
                 rows = slice(start, start + _ROWS)
                 x = [torch.from_numpy(part.features[name][rows]) for name in model.modalities]
                 outputs.append(model(x, present[rows]))
-        return FusionOutput(*(torch.cat(parts) for parts in zip(*outputs, strict=True)))
+        return FusionOutput.joined(outputs)
 
     @property
     def parameters(self) -> int:

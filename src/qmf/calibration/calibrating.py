@@ -102,8 +102,8 @@ def _calibrate(
     """Give, by name, what `PatternCalibration` keeps of one pattern: numbers, and arrays over its samples."""
     from scipy.special import softmax
 
-    temperature = best_temperature(answers.logits, target, cautious=True)
-    of_others = left_out_temperatures(answers.logits, target, temperature, cautious=True)
+    temperature = best_temperature(answers.logits, target)
+    of_others = left_out_temperatures(answers.logits, target, temperature)
     p = softmax(answers.logits.astype(np.float64) / of_others[:, None], axis=1)
     rows, present = np.arange(len(target)), np.tile(pattern, (len(target), 1))
     limit = atypical_limit(least_evidence(answers.evidence, present))

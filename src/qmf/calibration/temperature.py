@@ -13,7 +13,7 @@ _STEP = 1e-3  # of log T, for derivatives
 _FARTHEST = np.log(2.0)  # that log T may move when one sample is left out
 
 
-def best_temperature(logits: NDArray[np.floating], target: NDArray[np.integer], *, cautious: bool = False) -> float:
+def best_temperature(logits: NDArray[np.floating], target: NDArray[np.integer]) -> float:
     """Give the temperature in [0.05, 20] that minimises the negative log-likelihood of ``softmax(logits / T)``.
 
     Parameters
@@ -22,14 +22,16 @@ def best_temperature(logits: NDArray[np.floating], target: NDArray[np.integer], 
         Logits.
     target : ndarray [n], int
         True classes.
-    cautious : bool, default False
-        Count each sample ``1/(n + 2)`` for the most probable other class, and the rest for its own. Without that, n
-        samples that are all answered rightly ask for a temperature of 0: certainty from a few samples.
 
     Returns
     -------
     float
         ``T``.
+
+    Notes
+    -----
+    Each sample counts ``1/(n + 2)`` for the most probable other class, and the rest for its own. Without that, n
+    samples that are all answered rightly ask for a temperature of 0: certainty from a few samples.
 
     References
     ----------
@@ -38,19 +40,19 @@ def best_temperature(logits: NDArray[np.floating], target: NDArray[np.integer], 
     """
     from scipy.optimize import minimize_scalar
 
-    losses = _losses(logits, target, cautious)
+    losses = _losses(logits, target)
     bounds = (np.log(0.05), np.log(20.0))
     return float(np.exp(minimize_scalar(lambda log_t: losses(log_t).mean(), bounds=bounds, method="bounded").x))
 
 
 def left_out_temperatures(
-    logits: NDArray[np.floating], target: NDArray[np.integer], temperature: float, *, cautious: bool = False
+    logits: NDArray[np.floating], target: NDArray[np.integer], temperature: float
 ) -> NDArray[np.float64]:
     """Give for each sample the temperature that the other samples ask for.
 
     Parameters
     ----------
-    logits, target, cautious
+    logits, target
         As in `best_temperature`.
     temperature : float
         What `best_temperature` gives for them.
@@ -65,7 +67,7 @@ def left_out_temperatures(
     ----------
     Beirami et al., On Optimal Generalizability in Parametric Learning, NeurIPS 2017 (leaving one out in one step).
     """
-    losses, log_t = _losses(logits, target, cautious), float(np.log(temperature))
+    losses, log_t = _losses(logits, target), float(np.log(temperature))
     below, here, above = (losses(log_t + step) for step in (-_STEP, 0.0, _STEP))
     slope, curvature = (above - below) / (2 * _STEP), (above - 2 * here + below) / _STEP**2
     others = np.maximum(curvature.sum() - curvature, 1e-9)
@@ -73,9 +75,7 @@ def left_out_temperatures(
     return moved
 
 
-def _losses(
-    logits: NDArray[np.floating], target: NDArray[np.integer], cautious: bool
-) -> Callable[[float], NDArray[np.float64]]:
+def _losses(logits: NDArray[np.floating], target: NDArray[np.integer]) -> Callable[[float], NDArray[np.float64]]:
     """Give the function from ``log T`` to the loss of each sample [n]."""
     from scipy.special import log_softmax
 
@@ -83,7 +83,7 @@ def _losses(
     rows = np.arange(len(target))
     others = f.copy()
     others[rows, target] = -np.inf
-    share, second = (1 / (len(f) + 2) if cautious else 0.0), others.argmax(axis=1)
+    share, second = 1 / (len(f) + 2), others.argmax(axis=1)
 
     def losses(log_t: float) -> NDArray[np.float64]:
         log_p = log_softmax(f / np.exp(log_t), axis=1)

@@ -16,10 +16,11 @@ from qmf.cli.certify import certify
 from qmf.cli.corrupt import corrupt
 from qmf.cli.demo import demo
 from qmf.cli.doctor import doctor
+from qmf.cli.evaluate import evaluate
 from qmf.cli.fit import fit, schema
 from qmf.cli.info import info
 from qmf.cli.init import init
-from qmf.cli.predict import evaluate, predict
+from qmf.cli.predict import predict
 from qmf.cli.report import report
 from qmf.cli.validate import validate
 from qmf.errors import QMFError

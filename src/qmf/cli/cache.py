@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
+from qmf.cli.model_data import JsonOption
 from qmf.cli.output import print_json, print_table, say
-from qmf.cli.predict import JsonOption
 
 __all__ = ["cache"]
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from qmf.cli.corrupt import CorruptOption
-from qmf.cli.output import print_json, print_table, say
-from qmf.cli.predict import (
+from qmf.cli.model_data import (
     AbsentOption,
     DataArgument,
     JsonOption,
@@ -17,6 +16,7 @@ from qmf.cli.predict import (
     damaged_samples,
     labelled_samples,
 )
+from qmf.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
     from qmf.theory import Certificate

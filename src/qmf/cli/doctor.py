@@ -8,8 +8,8 @@ from importlib.util import find_spec
 
 import typer
 
+from qmf.cli.model_data import JsonOption
 from qmf.cli.output import print_json, print_table
-from qmf.cli.predict import JsonOption
 
 __all__ = ["doctor"]
 

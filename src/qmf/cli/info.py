@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from qmf.cli.model_data import JsonOption, ModelArgument
 from qmf.cli.output import print_json, print_table
-from qmf.cli.predict import JsonOption, ModelArgument
 
 __all__ = ["info"]
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from qmf.cli.loading import configuration, data_schema
+from qmf.cli.model_data import JsonOption
 from qmf.cli.output import print_json, print_table, say
-from qmf.cli.predict import JsonOption
 
 if TYPE_CHECKING:
     from qmf.data import RawSamples, Samples

@@ -84,17 +84,21 @@ def _csv_frames(path: Path, wanted: list[str]) -> Iterator[pl.DataFrame]:
     """Give the records of one block of the file after the other, each read below the header."""
     import polars as pl
 
+    def records(text: bytes) -> pl.DataFrame:
+        return pl.read_csv(header + text, infer_schema=False, columns=wanted).select(wanted)
+
     with path.open("rb") as file:
         header = _header(file)
-        given, left = False, b""
+        pending, quoted, given = list[bytes](), False, False
         while block := file.read(_BLOCK):
-            left += block
-            end = _end_of_records(left)
+            end, quoted = _end_of_records(block, quoted)
             if end:
-                yield pl.read_csv(header + left[:end], infer_schema=False, columns=wanted).select(wanted)
-                given, left = True, left[end:]
+                yield records(b"".join([*pending, block[:end]]))
+                pending, given = [], True
+            pending.append(block[end:])
+        left = b"".join(pending)
         if left or not given:
-            yield pl.read_csv(header + left, infer_schema=False, columns=wanted).select(wanted)
+            yield records(left)
 
 
 def _header(lines: Iterator[bytes]) -> bytes:
@@ -107,9 +111,12 @@ def _header(lines: Iterator[bytes]) -> bytes:
     return header if header.endswith(b"\n") else header + b"\n"
 
 
-def _end_of_records(text: bytes) -> int:
-    """Give how many bytes the whole records take: up to the last line end that no open quote contains; 0 if none."""
-    each = np.frombuffer(text, dtype=np.uint8)
-    inside = np.logical_xor.accumulate(each == _QUOTE)
+def _end_of_records(block: bytes, quoted: bool) -> tuple[int, bool]:
+    """Give where whole records end, 0 if none does, and whether a quote is open at the end of the block.
+
+    A record ends at a line end that no open quote contains; `quoted` says whether one is open at the start.
+    """
+    each = np.frombuffer(block, dtype=np.uint8)
+    inside = np.logical_xor.accumulate(each == _QUOTE) ^ quoted
     ends = np.flatnonzero((each == _NEWLINE) & ~inside)
-    return int(ends[-1]) + 1 if len(ends) else 0
+    return (int(ends[-1]) + 1 if len(ends) else 0), bool(inside[-1])

@@ -11,12 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qmf.errors import ConfigError, DataError
+from qmf.floor import FLOOR
 from qmf.metrics import weight_loss_correlation
 from qmf.theory.bootstrap import RESAMPLES, CovarianceTest, covariance_tests
 from qmf.theory.bound import Bound, bound_terms
 from qmf.theory.certificate import Certificate, Fusion, ModalityTerms
 from qmf.theory.complexity import DRAWS, Complexity, LinearHead, contraction_factor, head_complexity
-from qmf.theory.quantities import FLOOR, bounded_loss, fused, fused_loss, on_simplex
+from qmf.theory.quantities import bounded_loss, fused, fused_loss, on_simplex
 from qmf.theory.verdict import judge
 
 __all__ = ["certify"]

@@ -9,8 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from qmf.floor import FLOOR
 from qmf.randomness import keyed_generator
-from qmf.theory.quantities import FLOOR
 
 __all__ = ["DRAWS", "Complexity", "LinearHead", "contraction_factor", "head_complexity", "lipschitz_constant"]
 

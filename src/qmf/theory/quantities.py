@@ -10,10 +10,9 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["FLOOR", "bounded_loss", "covariance", "fused", "fused_loss", "on_simplex"]
+from qmf.floor import FLOOR
 
-FLOOR = 0.05
-"""``epsilon``: the share of a uniform guess mixed into each classifier, which bounds its cross-entropy."""
+__all__ = ["bounded_loss", "covariance", "fused", "fused_loss", "on_simplex"]
 
 Array = NDArray[np.floating]
 

@@ -9,16 +9,16 @@ from typing import ClassVar, Literal, NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from qmf.floor import FLOOR
 from qmf.precision import full_precision
 from qmf.typicality import Typicality
 from qmf.uncertainty.base import Features, UncertaintyEstimator
 
-__all__ = ["FLOOR", "LEAST", "MOST", "PRIOR", "TOGETHER", "Belief", "Credibility", "believe"]
+__all__ = ["LEAST", "MOST", "PRIOR", "TOGETHER", "Belief", "Credibility", "believe"]
 
 PRIOR = 0.2  # of being damaged, before the vector is looked at
 LEAST, MOST = 0.2, 0.95  # a modality is never wholly believed, and never wholly ignored
 TOGETHER = 2.0  # odds by which all are intact rather than by M independent chances: damage is not spread evenly
-FLOOR = 0.05  # share of a uniform guess in the loss that is expected: it stays finite
 
 
 class Belief(NamedTuple):
@@ -38,6 +38,11 @@ class Belief(NamedTuple):
     expected_loss: Tensor
     log_posterior: Tensor
 
+    @property
+    def uncertainty(self) -> Tensor:
+        """``u^m = -log gamma^m + E_P[l^m]``, [B, M], at least 0."""
+        return self.expected_loss - self.log_credibility
+
 
 def believe(logits: Tensor, evidence: Tensor, present: Tensor | None, joint: Tensor | None = None) -> Belief:
     """Give how credible each modality is, what loss it is expected to have, and what all of them say together.
@@ -47,7 +52,7 @@ def believe(logits: Tensor, evidence: Tensor, present: Tensor | None, joint: Ten
     logits : Tensor [B, M, K]
         Unimodal logits.
     evidence : Tensor [B, M]
-        That a modality is atypical, see `qmf.typicality.Typicality`.
+        That a modality is atypical, see `qmf.typicality.Typicality`; NaN where it is not known, which counts as 0.
     present : Tensor [B, M], bool, or None
         True where a modality is there.
     joint : Tensor [B, K], optional
@@ -68,15 +73,15 @@ def believe(logits: Tensor, evidence: Tensor, present: Tensor | None, joint: Ten
     ``t^m = (1 - e^m) / (1 - LEAST)``: what guards the product against one wrong modality is not needed there; ``c`` is
     `TOGETHER`.
 
-    The posterior probability that m is intact is ``gamma^m = sum_y P(y) (1 - e^m) p^m(y) / q^m(y)``. A typical modality
-    that contradicts what the others agree on loses its credibility; two that contradict each other share the loss. The
-    loss that m is expected to have is its cross-entropy (with a floor) under P: as far as P is calibrated,
-    ``E_P[l^m]`` is the conditional mean of the loss itself, which is what Assumption 1 of the theory asks of an
-    uncertainty.
+    With the product for P, the probability that m is intact is ``gamma^m = sum_y P(y) (1 - e^m) p^m(y) / q^m(y)``. A
+    typical modality that contradicts what the others agree on loses its credibility; two that contradict each other
+    share the loss. The loss that m is expected to have is its cross-entropy (with a floor) under P: as far as P is
+    calibrated, ``E_P[l^m]`` is the conditional mean of the loss itself, which is what Assumption 1 of the theory asks
+    of an uncertainty.
     """
     log_p = logits.log_softmax(dim=-1)
     classes = logits.shape[-1]
-    typical = (-evidence - math.log(PRIOR / (1 - PRIOR))).sigmoid()
+    typical = (-evidence.nan_to_num(nan=0.0) - math.log(PRIOR / (1 - PRIOR))).sigmoid()
     damaged = (1 - (1 - LEAST) * typical).clamp(max=MOST)
     intact = torch.log1p(-damaged)[..., None] + log_p
     log_q = torch.logaddexp(intact, damaged.log()[..., None] - math.log(classes))
@@ -152,23 +157,15 @@ class Credibility(UncertaintyEstimator):
         Tensor [B, M], float32
             At least 0.
         """
-        return self.believe(logits, features, present)[0]
-
-    def believe(
-        self, logits: Tensor, features: Features, present: Tensor | None, joint: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """Give the uncertainty [B, M] and the logarithm of the fused posterior [B, K].
-
-        Parameters as `forward`; `joint` [B, K], the logits of a head that sees all features, as in `believe`.
-        """
         f = full_precision(logits)
-        belief = believe(f, self.evidence(features, f), present, None if joint is None else full_precision(joint))
-        return belief.expected_loss - belief.log_credibility, belief.log_posterior
+        return believe(f, self.evidence(features, f), present).uncertainty
 
     def evidence(self, features: Features, logits: Tensor) -> Tensor:
-        """Give the evidence [B, M] that each modality is atypical; 0 where nothing is known; arguments as `forward`."""
+        """Give the evidence [B, M] that each modality is atypical; NaN where not known; arguments as `forward`."""
         columns = [
-            typicality(x).to(logits.dtype) if x.numel() and typicality.fitted else logits.new_zeros(len(logits))
+            typicality(x).to(logits.dtype)
+            if x.numel() and typicality.fitted
+            else logits.new_full((len(logits),), torch.nan)
             for typicality, x in zip(self.typicality, features or [logits[:0]] * self.num_modalities, strict=True)
         ]
         return torch.stack(columns, dim=1)
