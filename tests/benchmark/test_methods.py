@@ -52,7 +52,8 @@ def test_every_loss_has_finite_gradients(name):
     method, x = made(name).train(), batch()
     target, present = torch.tensor([0, 1, 2, 3, 0, 1]), torch.ones(6, 3, dtype=torch.bool)
     present[2, 0] = False
-    loss, each = method.training_step(x, present, target, nothing_known(6, 3), complete=False)
+    h, f = method.unimodal(x, present)
+    loss, each = method.training_step(h, f, present, target, nothing_known(6, 3), complete=False)
     loss.backward()
     gradients = [p.grad for p in method.parameters() if p.grad is not None]
     assert gradients

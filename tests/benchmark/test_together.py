@@ -9,7 +9,7 @@ from qmf.benchmark.together import Budget, Part, train_together
 from qmf.errors import DataError
 
 WIDTHS = {"a": 4, "b": 3}
-BUDGET = Budget(epochs=3, batch_size=16, hidden=8)
+BUDGET = Budget(epochs=2, batch_size=16, hidden=8)
 
 
 def part(seed, n=50, absent=False):
@@ -23,13 +23,15 @@ def part(seed, n=50, absent=False):
     return Part(features, present, y.astype(np.int64), np.zeros_like(present), np.arange(n).astype(str))
 
 
-@pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("absent", [False, True])
+# Where nothing is absent, masks are spared: looked at for the methods that use features and heads differently.
+@pytest.mark.parametrize(
+    ("name", "absent"), [*((name, True) for name in METHODS), ("paper", False), ("mmtm", False), ("robust", False)]
+)
 def test_together_is_one_by_one(name, absent):
     def make():
         return METHODS[name](WIDTHS, 3, hidden=8)
 
-    seeds, parts = [3, 1, 4], [part(s, absent=absent) for s in range(3)]
+    seeds, parts = [3, 1], [part(s, absent=absent) for s in range(2)]
     together, test = train_together(make, parts, seeds, BUDGET), part(9)
     for s, seed in enumerate(seeds):
         alone = train_together(make, [parts[s]], [seed], BUDGET)

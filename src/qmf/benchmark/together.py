@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.func import functional_call, stack_module_state, vmap
+from torch.func import stack_module_state
 
 from qmf.benchmark.methods.base import GivenDropout, Method, Step
+from qmf.benchmark.stacked_heads import StackedHeads
+from qmf.benchmark.vectorised_loss import VectorisedLoss
 from qmf.errors import DataError
 from qmf.randomness import derive_seed, keyed_generator
 from qmf.training.random_state import seeded
@@ -161,23 +163,27 @@ class _Pass:
         budget: Budget,
     ) -> None:
         self.model = copy.deepcopy(model).train()
-        self.params, self.buffers, self.seeds, self.budget = dict(params), dict(buffers), seeds, budget
+        self.seeds, self.budget = seeds, budget
+        self.params = {name: p for name, p in params.items() if not name.startswith("encoders.")}
         names = model.modalities
         stacked = [torch.from_numpy(np.stack([part.features[name] for part in parts])) for name in names]
         # Standardised once, not in every step: half of the time of a step went there.
-        self.z = [self._standardised(v, m) for m, v in enumerate(stacked)]
+        self.z = [_standardised(v, buffers, m) for m, v in enumerate(stacked)]
         self.present = torch.from_numpy(np.stack([part.present for part in parts]))
         self.complete = bool(self.present.all())
         self.target = torch.from_numpy(np.stack([part.target for part in parts]))
         self.row = torch.arange(len(seeds))[:, None]
-        self.masks = [(name, m) for name, m in model.named_modules() if isinstance(m, GivenDropout) and m.rate > 0]
-        rates = [torch.full((m.width,), round(256 * m.rate), dtype=torch.uint8) for _, m in self.masks]
-        self.rates = torch.cat([torch.zeros(0, dtype=torch.uint8), *rates])  # of 256, by unit
+        self.masks = {name: m for name, m in model.named_modules() if isinstance(m, GivenDropout) and m.rate > 0}
+        self.heads = StackedHeads(params, [self._share(_dropout(m)) for m in range(len(names))])
+        self.other_dropouts = [name for name in self.masks if not name.startswith("encoders.")]
+        self.buffers = {name: b for name, b in buffers.items() if not name.startswith("encoders.")}
+        masks = [f"{name}.mask" for name in self.other_dropouts]
+        self.loss = VectorisedLoss(self.model, [*self.params, *self.buffers, *masks], complete=self.complete)
         shape = self.present.shape
         self.total, self.count = torch.zeros(shape), torch.zeros(shape)
         self.low = self.scale = torch.zeros(shape[0], shape[2])
         self.optimiser = torch.optim.AdamW(
-            list(self.params.values()), budget.learning_rate, weight_decay=budget.weight_decay, fused=True
+            list(params.values()), budget.learning_rate, weight_decay=budget.weight_decay, fused=True
         )
 
     def run(self) -> None:
@@ -203,47 +209,50 @@ class _Pass:
             generator = keyed_generator(seed, "benchmark epoch", epoch)
             orders.append(torch.from_numpy(generator.permutation(n)))
             # A byte for each unit: a rate is kept to 1/256, and drawing takes a tenth of the time of drawing floats.
-            drawn.append(torch.from_numpy(np.frombuffer(generator.bytes(n * len(self.rates)), dtype=np.uint8).copy()))
+            units = n * sum(dropout.width for dropout in self.masks.values())
+            drawn.append(torch.from_numpy(np.frombuffer(generator.bytes(units), dtype=np.uint8).copy()))
         return torch.stack(orders), torch.stack(drawn).view(len(drawn), n, -1)
 
-    def _kept(self, draw: Tensor) -> list[Tensor]:
-        """Give a mask [S, B, width] for each dropout: 0 at the rate, else what keeps the mean."""
-        kept = (draw >= self.rates) * (256 / (256 - self.rates.float()))
-        return list(kept.split([m.width for _, m in self.masks], dim=2))
+    def _kept(self, draw: Tensor) -> dict[str, Tensor]:
+        """Give a mask [S, B, width] for each dropout: 0 at its rate, else 1."""
+        parts = draw.split([dropout.width for dropout in self.masks.values()], dim=2)
+        masks = {}
+        for (name, dropout), part in zip(self.masks.items(), parts, strict=True):
+            # Straight into floats: a boolean mask costs five times as much, here and where it is used.
+            masks[name] = torch.ge(part, _of_256(dropout), out=torch.empty(part.shape))
+        return masks
 
-    def _step(self, index: Tensor, masks: list[Tensor], epoch: int) -> None:
-        buffers = self.buffers | {f"{name}.mask": mask for (name, _), mask in zip(self.masks, masks, strict=True)}
+    @torch.no_grad()
+    def _step(self, index: Tensor, kept: dict[str, Tensor], epoch: int) -> None:
+        present, target = _rows(self.present, index), _rows(self.target, index)
+        z = [_rows(v, index) for v in self.z]
+        h, f = self.heads.forward(z, self._masks(kept, present))
         progress = torch.tensor(epoch / self.budget.epochs)
         step = Step(progress, self.total[self.row, index], self.count[self.row, index], self.low, self.scale)
-        axes = Step(None, 0, 0, 0, 0)  # type: ignore[arg-type]  # the progress is that of all seeds
-        vectorised = vmap(self._one, in_dims=(0, 0, 0, 0, 0, axes))
-        z, present, target = [_rows(v, index) for v in self.z], _rows(self.present, index), _rows(self.target, index)
-        loss, each = vectorised(self.params, buffers, z, present, target, step)
-        self.optimiser.zero_grad()
-        loss.sum().backward()  # the seeds share no parameter: each gets its own gradient
+        buffers = [*self.buffers.values(), *(kept[name] / self._share(name) for name in self.other_dropouts)]
+        each, gradients = self.loss(h, f, list(self.params.values()), buffers, present, target, step)
+        self.heads.backward(z, h, gradients)
+        for name, gradient in zip(self.params, gradients[len(h) + 1 :], strict=True):
+            if gradient is not None:
+                param = self.params[name]  # a method may use the heads once more, on other features
+                param.grad = gradient if param.grad is None else param.grad + gradient
         self.optimiser.step()
+        self.optimiser.zero_grad()
         if self.model.remembers:
-            self.total[self.row, index] += each.detach() * present
+            self.total[self.row, index] += each * present
             self.count[self.row, index] += present
 
-    def _one(
-        self,
-        params: dict[str, Tensor],
-        buffers: dict[str, Tensor],
-        z: list[Tensor],
-        present: Tensor,
-        target: Tensor,
-        step: Step,
-    ) -> tuple[Tensor, Tensor]:
-        holder = _TrainingStep(self.model, complete=self.complete)
-        state = {f"model.{name}": value for name, value in (params | buffers).items()}
-        result: tuple[Tensor, Tensor] = functional_call(holder, state, (z, present, target, step))
-        return result
+    def _masks(self, kept: dict[str, Tensor], present: Tensor) -> list[Tensor | None]:
+        """Give the mask of each modality's features: 0 where dropped or absent."""
+        masks = [kept.get(_dropout(m)) for m in range(len(self.z))]
+        if self.complete:
+            return masks
+        there = present.float()[..., None].unbind(dim=2)
+        return [gone if mask is None else mask.mul_(gone) for mask, gone in zip(masks, there, strict=True)]
 
-    def _standardised(self, x: Tensor, m: int) -> Tensor:
-        """Give ``x [S, N, D]`` in the units of each seed's training data."""
-        mean, std = (self.buffers[f"encoders.{m}.{name}"][:, None] for name in ("mean", "std"))
-        return (x - mean) / std
+    def _share(self, dropout: str) -> float:
+        """Give the share of units that a dropout keeps, to 1/256 as they are drawn."""
+        return 1 - _of_256(self.masks[dropout]) / 256 if dropout in self.masks else 1.0
 
     def _end_epoch(self) -> None:
         """Take the bounds of the mean loss, as `LossHistory.end_epoch` does."""
@@ -255,15 +264,18 @@ class _Pass:
         self.scale = (1.0 / (high - low)).masked_fill(~differ, 0.0)
 
 
-class _TrainingStep(torch.nn.Module):
-    """A method's training step as a forward pass, which is what `functional_call` calls."""
+def _standardised(x: Tensor, buffers: Mapping[str, Tensor], m: int) -> Tensor:
+    """Give ``x [S, N, D]`` of modality m in the units of each seed's training data."""
+    mean, std = (buffers[f"encoders.{m}.{name}"][:, None] for name in ("mean", "std"))
+    return (x - mean) / std
 
-    def __init__(self, model: Method, *, complete: bool) -> None:
-        super().__init__()
-        self.model, self.complete = model, complete
 
-    def forward(self, z: list[Tensor], present: Tensor, target: Tensor, step: Step) -> tuple[Tensor, Tensor]:
-        return self.model.training_step(z, present, target, step, complete=self.complete)
+def _dropout(m: int) -> str:
+    return f"encoders.{m}.dropout"
+
+
+def _of_256(dropout: GivenDropout) -> int:
+    return round(256 * dropout.rate)
 
 
 def _rows(x: Tensor, index: Tensor) -> Tensor:

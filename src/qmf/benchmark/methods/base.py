@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, NamedTuple, cast
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -118,40 +118,28 @@ class Method(nn.Module):
         FusionOutput
             ``softmax(logits)`` are the probabilities.
         """
-        return self.fuse(*self.unimodal(self.standardised(x), present), present)
-
-    def standardised(self, x: Sequence[Tensor]) -> list[Tensor]:
-        """Give features in units of the training data."""
-        encoders = (cast(MLPEncoder, encoder) for encoder in self.encoders)
-        return [(v - encoder.mean) / encoder.std for v, encoder in zip(x, encoders, strict=True)]
+        return self.fuse(*self.unimodal(x, present), present)
 
     def settle(self, x: Sequence[Tensor], present: Tensor) -> None:
         """Fit what needs no gradient, once training is over; by default nothing. Arguments as `forward`."""
 
-    def unimodal(self, z: Sequence[Tensor], present: Tensor, *, complete: bool = False) -> tuple[list[Tensor], Tensor]:
+    def unimodal(self, x: Sequence[Tensor], present: Tensor) -> tuple[list[Tensor], Tensor]:
         """Give features and logits of each modality, 0 where it is absent.
 
         Parameters
         ----------
-        z : M tensors [B, D_m]
-            Standardised features.
-        present : Tensor [B, M], bool
-            True where a modality is there.
-        complete : bool
-            True if it is known that all are there, which spares the masks.
+        x, present
+            As in `forward`.
 
         Returns
         -------
         h : list of M tensors [B, H]
         f : Tensor [B, M, K]
         """
-        if not complete:
-            z = [v.masked_fill(~present[:, m, None], 0.0) for m, v in enumerate(z)]
-        h = [cast(MLPEncoder, encoder).of_standardised(v) for encoder, v in zip(self.encoders, z, strict=True)]
-        if not complete:
-            h = [v.masked_fill(~present[:, m, None], 0.0) for m, v in enumerate(h)]
-        f = self.heads(h)
-        return h, f if complete else f.masked_fill(~present[..., None], 0.0)
+        gone = [~present[:, m, None] for m in range(len(self.modalities))]
+        h = [encoder(v.masked_fill(g, 0.0)) for encoder, v, g in zip(self.encoders, x, gone, strict=True)]
+        h = [v.masked_fill(g, 0.0) for v, g in zip(h, gone, strict=True)]
+        return h, self.heads(h).masked_fill(~present[..., None], 0.0)
 
     def fuse(self, h: Sequence[Tensor], f: Tensor, present: Tensor) -> FusionOutput:
         """Give the fused output of features ``h`` (M tensors [B, H]) and unimodal logits ``f [B, M, K]``."""
@@ -179,19 +167,31 @@ class Method(nn.Module):
         return F.cross_entropy(output.logits, target) + mean_where(cost, output.present).sum()
 
     def training_step(
-        self, z: Sequence[Tensor], present: Tensor, target: Tensor, step: Step, *, complete: bool
+        self, h: Sequence[Tensor], f: Tensor, present: Tensor, target: Tensor, step: Step, *, complete: bool
     ) -> tuple[Tensor, Tensor]:
-        """Give the loss of a batch of standardised features, and its unimodal losses [B, M], for the history."""
-        output = self.fuse(*self.unimodal(z, present, complete=complete), present)
+        """Give the loss of a batch, and its unimodal losses [B, M], for the history.
+
+        Parameters
+        ----------
+        h : M tensors [B, H]
+            Features, 0 where absent.
+        f : Tensor [B, M, K]
+            What the heads give of them.
+        present, target, step
+            As in `loss`.
+        complete : bool
+            True if it is known that all are there, which spares a mask.
+        """
+        output = self.fuse(h, f if complete else f.masked_fill(~present[..., None], 0.0), present)
         cost = cross_entropy(output.unimodal_logits, target)
         return self.loss(output, cost, target, step), cost.detach()
 
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Give ``l(f^m)`` of [B, M, K] logits, one by one, [B, M]."""
-    log_p = logits.log_softmax(dim=-1)
-    index = target[:, None, None].expand(*log_p.shape[:2], 1)
-    return -log_p.gather(2, index).squeeze(2)
+    index = target[:, None, None].expand(*logits.shape[:2], 1)
+    # Not by log_softmax, which is several times slower along a short last axis.
+    return logits.logsumexp(dim=-1) - logits.gather(2, index).squeeze(2)
 
 
 def mean_where(x: Tensor, there: Tensor) -> Tensor:

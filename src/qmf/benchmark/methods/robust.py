@@ -32,7 +32,7 @@ class QMFRobust(Method):
 
     def forward(self, x: Sequence[Tensor], present: Tensor) -> FusionOutput:
         """Classify a batch; see `Method.forward`."""
-        h, f = self.unimodal(self.standardised(x), present)
+        h, f = self.unimodal(x, present)
         joint = self.joint(torch.cat(h, dim=1))
         return fuse_credible(f, self.uncertainty, x, present, self.weighting, joint)
 

@@ -1,0 +1,110 @@
+"""The loss of S models of one method and its gradients, traced once and then run operation by operation.
+
+`torch.func.vmap` and autograd find out anew in every step what is to be computed. It is the same in each, and beside
+models as small as these, finding out takes longer than computing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, vmap
+from torch.fx.experimental.proxy_tensor import make_fx
+
+from qmf.benchmark.methods.base import Method, Step
+
+__all__ = ["VectorisedLoss"]
+
+
+class VectorisedLoss:
+    """From the features and logits of a batch to losses and gradients.
+
+    Parameters
+    ----------
+    model : Method
+        In training mode; says what is computed.
+    names : sequence of str
+        Parameters and then buffers that the step takes, by their names in `model`.
+    complete : bool
+        True if no modality is absent from any sample.
+    """
+
+    def __init__(self, model: Method, names: Sequence[str], *, complete: bool) -> None:
+        self.step, self.names = _TrainingStep(model, complete=complete), tuple(names)
+        self.traced: dict[torch.Size, Callable[..., Any]] = {}
+
+    def __call__(
+        self,
+        h: Sequence[Tensor],
+        f: Tensor,
+        params: Sequence[Tensor],
+        buffers: Sequence[Tensor],
+        present: Tensor,
+        target: Tensor,
+        step: Step,
+    ) -> tuple[Tensor, list[Tensor | None]]:
+        """Give the unimodal losses [S, B, M], and the gradients for all of `h`, `f` and `params`; None where unused.
+
+        Parameters
+        ----------
+        h : M tensors [S, B, H]
+            Features.
+        f : Tensor [S, B, M, K]
+            Unimodal logits.
+        params, buffers : sequences of tensors [S, ...]
+            In the order of `names`.
+        present : Tensor [S, B, M], bool
+            True where a modality is there.
+        target : Tensor [S, B], int64
+            True classes.
+        step : Step
+            Each part with a leading axis of S, but for the progress, which is that of all.
+        """
+        arguments = (list(h), f, list(params), list(buffers), present, target, step)
+        if present.shape not in self.traced:
+            # make_fx counts the arguments of a function, and would count `self` of a method among them.
+            with torch.enable_grad():
+                self.traced[present.shape] = make_fx(lambda *given: self._losses(*given))(*arguments)
+        with torch.no_grad():
+            result: tuple[Tensor, list[Tensor | None]] = self.traced[present.shape](*arguments)
+        return result
+
+    def _losses(
+        self,
+        h: list[Tensor],
+        f: Tensor,
+        params: list[Tensor],
+        buffers: list[Tensor],
+        present: Tensor,
+        target: Tensor,
+        step: Step,
+    ) -> tuple[Tensor, list[Tensor | None]]:
+        wanted = [tensor.detach().requires_grad_() for tensor in (*h, f, *params)]
+        axes = Step(None, 0, 0, 0, 0)  # type: ignore[arg-type]  # the progress is that of all
+        vectorised = vmap(self._of_one, in_dims=(0, 0, 0, 0, 0, axes))
+        m = len(h)
+        loss, each = vectorised(wanted[:m], wanted[m], [*wanted[m + 1 :], *buffers], present, target, step)
+        # The models share no parameter: each gets its own gradient.
+        gradients = torch.autograd.grad(loss.sum(), wanted, allow_unused=True)
+        return each, list(gradients)
+
+    def _of_one(
+        self, h: list[Tensor], f: Tensor, state: list[Tensor], present: Tensor, target: Tensor, step: Step
+    ) -> tuple[Tensor, Tensor]:
+        named = {f"model.{name}": value for name, value in zip(self.names, state, strict=True)}
+        result: tuple[Tensor, Tensor] = functional_call(self.step, named, (h, f, present, target, step))
+        return result
+
+
+class _TrainingStep(torch.nn.Module):
+    """A method's training step as a forward pass, which is what `functional_call` calls."""
+
+    def __init__(self, model: Method, *, complete: bool) -> None:
+        super().__init__()
+        self.model, self.complete = model, complete
+
+    def forward(self, h: list[Tensor], f: Tensor, present: Tensor, target: Tensor, step: Step) -> tuple[Tensor, Tensor]:
+        return self.model.training_step(h, f, present, target, step, complete=self.complete)
