@@ -38,8 +38,8 @@ def test_the_python_example(tmp_path):
 def test_the_commands_in_order(tmp_path):
     lines = [line.partition("#")[0].strip() for block in blocks("bash") for line in block.splitlines()]
     commands = [shlex.split(line) for line in lines if line.startswith("qmf ")]
-    built_in, own = commands[:6], commands[6:]
-    assert [command[1] for command in built_in] == ["fit", "evaluate", "predict", "certify", "info", "doctor"]
+    built_in, own = commands[:7], commands[7:]
+    assert [command[1] for command in built_in] == ["fit", "evaluate", "predict", "certify", "export", "info", "doctor"]
     of_own_data = ["init", "validate", "fit", "predict", "evaluate", "corrupt", "cache"]
     assert [command[1] for command in own] == [*of_own_data, "benchmark", "report"]
     write_photos(tmp_path)

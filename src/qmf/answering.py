@@ -10,14 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from qmf.abstention import STRONG, abstain_reasons
-from qmf.assembly import run_model
 from qmf.calibration import FEWEST, Answers, PatternCalibration, calibrate_patterns
 from qmf.data import Samples, encode_labels, match_modalities
 from qmf.errors import ConfigError, DataError
-from qmf.types import FusionOutput, Prediction, PredictionSets
-
-if TYPE_CHECKING:
-    from qmf.fusion import QualityAwareFusion
+from qmf.types import FusionArrays, Prediction, PredictionSets
 
 __all__ = ["AnsweringMixin"]
 
@@ -30,9 +26,10 @@ class AnsweringMixin:
         modalities_: tuple[str, ...]
         widths_: dict[str, int]
         calibration_: PatternCalibration | None
-        _predictor: QualityAwareFusion
 
         def _samples(self, X: Any, y: ArrayLike | None, *, fitting: bool) -> Samples: ...
+
+        def _outputs(self, samples: Samples) -> FusionArrays: ...
 
         def _seed(self) -> int: ...
 
@@ -64,14 +61,13 @@ class AnsweringMixin:
         """
         samples = self.prepare(X)
         calibration = self._calibrated() if risk is not None else self.calibration_
-        output = run_model(self._predictor, samples)
+        output = self._outputs(samples)
         if calibration is not None:
-            temperature = output.logits.new_tensor(calibration.temperatures(samples.present))
-            output = output._replace(logits=output.logits / temperature[:, None])
-        prediction = Prediction.from_output(output, self.classes_, self.modalities_, samples.ids)
+            output = output._replace(logits=output.logits / calibration.temperatures(samples.present)[:, None])
+        prediction = Prediction.from_arrays(output, self.classes_, self.modalities_, samples.ids)
         reasons = abstain_reasons(
             prediction.unimodal_probabilities,
-            _evidence(output),
+            output.evidence,
             samples.present,
             prediction.probabilities.max(axis=1),
             limit=STRONG if calibration is None else calibration.atypical_limits(samples.present),
@@ -109,7 +105,7 @@ class AnsweringMixin:
         ----------
         Vovk, Gammerman and Shafer, Algorithmic Learning in a Random World, 2005, section 4.5.
         """
-        check_is_fitted(self, "model_")
+        self._check_fitted()
         calibration = self._calibrated()
         given = X if isinstance(X, Prediction) else self.predict_full(X)
         sets, valid = calibration.sets(given.probabilities, given.present, given.ids, alpha=alpha, method=method)
@@ -141,7 +137,7 @@ class AnsweringMixin:
         DataError
             As `predict_full`.
         """
-        check_is_fitted(self, "model_")
+        self._check_fitted()
         return match_modalities(self._samples(X, None, fitting=False), self.widths_)
 
     def calibrate(self, X: Any, y: ArrayLike | None = None) -> Self:
@@ -164,7 +160,7 @@ class AnsweringMixin:
         DataError
             If the data are not as described, a label is unknown, or there are too few.
         """
-        check_is_fitted(self, "model_")
+        self._check_fitted()
         samples = match_modalities(self._samples(X, y, fitting=False), self.widths_)
         calibration = self._calibration(replace(samples, labels=encode_labels(samples, self.classes_)), self._seed())
         if calibration is None:
@@ -174,6 +170,9 @@ class AnsweringMixin:
             )
         self.calibration_ = calibration
         return self
+
+    def _check_fitted(self) -> None:
+        check_is_fitted(self, "model_")
 
     def _calibrated(self) -> PatternCalibration:
         if self.calibration_ is None:
@@ -190,16 +189,8 @@ class AnsweringMixin:
 
         def ask(rows: NDArray[np.intp], kept: NDArray[np.bool_]) -> Answers:
             gone = [name for name, there in zip(self.modalities_, kept, strict=True) if not there]
-            output = run_model(self._predictor, held_out.take(rows).without(*gone))
-            return Answers(output.logits.numpy(), output.unimodal_logits.softmax(dim=-1).numpy(), _evidence(output))
+            output = self._outputs(held_out.take(rows).without(*gone))
+            return Answers(output.logits, output.unimodal_probabilities(), output.evidence)
 
         target = np.asarray(held_out.labels, dtype=np.int64)
         return calibrate_patterns(ask, held_out.present, target, held_out.ids, seed=seed)
-
-
-def _evidence(output: FusionOutput) -> NDArray[np.float64]:
-    """Give the evidence that each modality is atypical [N, M]; NaN throughout where the model does not look at it."""
-    if output.evidence is None:
-        return np.full(tuple(output.present.shape), np.nan)
-    found: NDArray[np.float64] = output.evidence.numpy()
-    return found

@@ -44,10 +44,10 @@ def which_are_there(inputs: Mapping[str, Tensor], present: Tensor | None, modali
         return None
     first = next(iter(inputs.values()))
     # Made on the device, column by column: a host-device copy would stall every step.
-    columns = [torch.full((len(first),), there, dtype=torch.bool, device=first.device) for there in given]
+    columns = [torch.full((first.shape[0],), there, dtype=torch.bool, device=first.device) for there in given]
     if present is None:
         return torch.stack(columns, dim=1)
-    shape = (len(first), len(modalities))
+    shape = (first.shape[0], len(modalities))
     if tuple(present.shape) != shape or present.dtype != torch.bool:
         raise DataError(
             f"present is {present.dtype} {tuple(present.shape)}: expected torch.bool {shape}, True where there."

@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from qmf.answering import AnsweringMixin
-from qmf.assembly import build_model, in_double, tensor_batches
+from qmf.assembly import build_model, in_double, run_model, tensor_batches
 from qmf.calibration import PatternCalibration
 from qmf.data import (
     RawSamples,
@@ -42,6 +42,7 @@ from qmf.ranking import Pairs
 from qmf.sample_input import SampleInputMixin
 from qmf.training import TrainingSettings, train
 from qmf.training.random_state import seeded
+from qmf.types import FusionArrays
 
 if TYPE_CHECKING:
     from qmf.history import LossHistory
@@ -379,6 +380,9 @@ warmup_epochs, clip_norm, patience, monitor, precision
         self.history_ = None
         for name, value in fitted.items():
             setattr(self, name, value)
+
+    def _outputs(self, samples: Samples) -> FusionArrays:
+        return run_model(self._predictor, samples).to_arrays()
 
     def _labels(self, samples: Samples) -> NDArray[Any]:
         if samples.labels is None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from qmf.data import DataSchema
 
-__all__ = ["ModelFolderMixin", "load_schema"]
+__all__ = ["ModelFolderMixin", "labels_document", "labels_from", "load_schema"]
 
 _FITTED = ("n_features_in_", "feature_names_in_", "n_iter_")
 
@@ -88,19 +88,16 @@ class ModelFolderMixin:
             name: {"type": prepared[name]["spec"]["type"] if prepared else "vector", "width": width}
             for name, width in self.widths_.items()
         }
-        config = {"classifier": type(self).__name__, "parameters": self._plain_parameters(), "fitted": fitted}
+        config = {"classifier": type(self).__name__, "parameters": self.plain_parameters(), "fitted": fitted}
         contents = ModelContents(
             weights=self.model_.state_dict(),
             config=config if self.calibration_ is None else config | {"calibration": {"seed": self.calibration_.seed}},
             preprocess={
                 "modalities": modalities,
-                "schema": None if schema is None else asdict(schema),
+                "schema": None if schema is None else schema.to_document(),
                 "preparation": prepared or None,
             },
-            labels={
-                "dtype": "str" if self.classes_.dtype.kind in "UO" else str(self.classes_.dtype),
-                "classes": self.classes_.tolist(),
-            },
+            labels=labels_document(self.classes_),
             calibration={} if self.calibration_ is None else self.calibration_.to_arrays(),
         )
         write_model(
@@ -134,7 +131,7 @@ class ModelFolderMixin:
         try:
             classifier = cls(**_parameters(contents.config["parameters"]))
             widths = {name: entry["width"] for name, entry in contents.preprocess["modalities"].items()}
-            classes = np.array(contents.labels["classes"], dtype=np.dtype(contents.labels["dtype"]))
+            classes = labels_from(contents.labels)
             fitted = {
                 name: np.array(value, dtype=object) if isinstance(value, list) else value
                 for name, value in contents.config["fitted"].items()
@@ -150,7 +147,7 @@ class ModelFolderMixin:
             raise ModelFolderError(f"{path} does not fit together ({error}): train the model again.") from error
         return classifier
 
-    def _plain_parameters(self) -> dict[str, Any]:
+    def plain_parameters(self) -> dict[str, Any]:
         """Give the parameters in a form that JSON can hold."""
         parameters = dict(self.get_params(deep=False))
         if not isinstance(parameters["random_state"], int | None):
@@ -172,6 +169,16 @@ class ModelFolderMixin:
         return parameters
 
 
+def labels_document(classes: NDArray[Any]) -> dict[str, Any]:
+    """Give class labels [K] and their type in a form that JSON can hold."""
+    return {"dtype": "str" if classes.dtype.kind in "UO" else str(classes.dtype), "classes": classes.tolist()}
+
+
+def labels_from(document: dict[str, Any]) -> NDArray[Any]:
+    """Give what `labels_document` was made from."""
+    return np.array(document["classes"], dtype=np.dtype(document["dtype"]))
+
+
 def load_schema(path: Path) -> DataSchema | None:
     """Give the data schema kept in a model folder; None if it was saved without one.
 
@@ -190,16 +197,10 @@ def load_schema(path: Path) -> DataSchema | None:
     ModelFolderError
         As `ModelFolderMixin.load`.
     """
-    from qmf.data import DataSchema, ModalityColumns
+    from qmf.data import DataSchema
 
-    schema = read_model(path).preprocess["schema"]
-    if schema is None:
-        return None
-    modalities = {
-        name: ModalityColumns(tuple(entry["columns"]), entry["transpose"], entry.get("type", "vector"))
-        for name, entry in schema["modalities"].items()
-    }
-    return DataSchema(modalities, schema["label"], schema["id"])
+    document = read_model(path).preprocess["schema"]
+    return None if document is None else DataSchema.from_document(document)
 
 
 def _parameters(plain: dict[str, Any]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ def fuse(
     labels = np.asarray(classes if classes is not None else range(logits.shape[2]))
     if len(labels) != logits.shape[2]:
         raise DataError(f"classes has {len(labels)} labels, the logits have {logits.shape[2]} columns.")
-    return Prediction.from_output(output, labels, modalities)
+    return Prediction.from_arrays(output.to_arrays(), labels, modalities)
 
 
 class PostHocFusion:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["FusionOutput", "Prediction", "PredictionSets"]
+__all__ = ["FusionArrays", "FusionOutput", "Prediction", "PredictionSets"]
 
 
 class FusionOutput(NamedTuple):
@@ -60,6 +60,41 @@ class FusionOutput(NamedTuple):
             column("present"),
             None if parts[0].evidence is None else column("evidence"),
         )
+
+    def to_arrays(self) -> FusionArrays:
+        """Give the same in NumPy; `evidence` is NaN throughout where no one looks."""
+        import torch
+
+        evidence = torch.full_like(self.uncertainty, torch.nan) if self.evidence is None else self.evidence
+        columns = (self.logits, self.unimodal_logits, self.weights, self.uncertainty, self.present, evidence)
+        return FusionArrays(*(tensor.detach().cpu().numpy() for tensor in columns))
+
+
+class FusionArrays(NamedTuple):
+    """What a model gives about N samples, whatever it ran on; fields as in `FusionOutput`.
+
+    Attributes
+    ----------
+    logits : ndarray [N, K]
+    unimodal_logits : ndarray [N, M, K]
+    weights, uncertainty : ndarray [N, M]
+    present : ndarray [N, M], bool
+    evidence : ndarray [N, M]
+        NaN throughout where no one looks.
+    """
+
+    logits: NDArray[np.floating]
+    unimodal_logits: NDArray[np.floating]
+    weights: NDArray[np.floating]
+    uncertainty: NDArray[np.floating]
+    present: NDArray[np.bool_]
+    evidence: NDArray[np.floating]
+
+    def unimodal_probabilities(self) -> NDArray[np.float64]:
+        """Give what each modality alone would say, [N, M, K]; NaN where absent."""
+        probabilities = _softmax(self.unimodal_logits)
+        probabilities[~self.present] = np.nan
+        return probabilities
 
 
 @dataclass(frozen=True)
@@ -111,9 +146,9 @@ class Prediction:
         return withheld
 
     @classmethod
-    def from_output(
+    def from_arrays(
         cls,
-        output: FusionOutput,
+        output: FusionArrays,
         classes: NDArray[Any],
         modalities: tuple[str, ...],
         ids: NDArray[np.str_] | None = None,
@@ -122,8 +157,8 @@ class Prediction:
 
         Parameters
         ----------
-        output : FusionOutput
-            Of N samples, on any device.
+        output : FusionArrays
+            Of N samples.
         classes : ndarray [K]
             Class labels, in the order of the columns.
         modalities : tuple of M str
@@ -134,19 +169,16 @@ class Prediction:
         Returns
         -------
         Prediction
-            In NumPy, probabilities in float64.
+            Probabilities in float64.
         """
-        probabilities = output.logits.double().softmax(dim=-1).cpu().numpy()
-        present = output.present.cpu().numpy()
-        unimodal = output.unimodal_logits.double().softmax(dim=-1).cpu().numpy()
-        unimodal[~present] = np.nan
+        probabilities = _softmax(output.logits)
         return cls(
             labels=classes[probabilities.argmax(axis=1)],
             probabilities=probabilities,
-            weights=output.weights.float().cpu().numpy(),
-            uncertainty=output.uncertainty.float().cpu().numpy(),
-            present=present,
-            unimodal_probabilities=unimodal,
+            weights=output.weights.astype(np.float32),
+            uncertainty=output.uncertainty.astype(np.float32),
+            present=output.present,
+            unimodal_probabilities=output.unimodal_probabilities(),
             classes=classes,
             modalities=modalities,
             ids=np.arange(len(probabilities)).astype(str) if ids is None else ids,
@@ -259,6 +291,13 @@ class PredictionSets:
     def to_frame(self, library: str = "polars") -> Any:
         """Give the sets as a data frame, one row per sample; parameters and errors as `Prediction.to_frame`."""
         return _frame(self.to_columns(), "U", library)
+
+
+def _softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Give probabilities along the last axis, in float64."""
+    exponentials = np.exp(np.float64(logits) - np.max(logits, axis=-1, keepdims=True))
+    probabilities: NDArray[np.float64] = exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return probabilities
 
 
 def _frame(columns: dict[str, NDArray[Any]], label_kind: str, library: str) -> Any:

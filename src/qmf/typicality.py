@@ -152,7 +152,7 @@ class Typicality(nn.Module):
         """Give normal scores [B, D]: ``Phi^-1`` of the rank, and what lies beyond the training range on top."""
         size = self.knots.shape[1]
         values = x.T.contiguous()
-        rank = torch.searchsorted(self.knots, values)
+        rank = _bisect(self.knots, values) if torch.compiler.is_exporting() else torch.searchsorted(self.knots, values)
         nearest = rank.clamp(max=size - 1)
         on_knot = self.knots.gather(1, nearest) == values
         scores = torch.where(on_knot, self.tie.gather(1, nearest), self.gap[rank])
@@ -180,6 +180,17 @@ class Typicality(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args)
         if self.fitted:
             self._tabulate()
+
+
+def _bisect(knots: Tensor, values: Tensor) -> Tensor:
+    """Give what `torch.searchsorted` gives, by operations that other runtimes have: how many knots are smaller."""
+    size = knots.shape[1]
+    rank = torch.zeros_like(values, dtype=torch.int64)
+    for power in reversed(range(size.bit_length())):
+        further = rank + 2**power
+        below = knots.gather(1, (further - 1).clamp(max=size - 1)) < values
+        rank = torch.where(below & (further <= size), further, rank)
+    return rank
 
 
 def shrinkage(r: Tensor) -> tuple[Tensor, Tensor]:

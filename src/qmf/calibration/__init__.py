@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from qmf.calibration.calibrating import FEWEST, Answers, calibrate_patterns
 from qmf.calibration.pattern_calibration import PatternCalibration
+from qmf.calibration.patterns import patterns_to_calibrate
 from qmf.calibration.temperature import best_temperature
 
-__all__ = ["FEWEST", "Answers", "PatternCalibration", "best_temperature", "calibrate_patterns"]
+__all__ = ["FEWEST", "Answers", "PatternCalibration", "best_temperature", "calibrate_patterns", "patterns_to_calibrate"]

@@ -17,6 +17,7 @@ from qmf.cli.corrupt import corrupt
 from qmf.cli.demo import demo
 from qmf.cli.doctor import doctor
 from qmf.cli.evaluate import evaluate
+from qmf.cli.export import export
 from qmf.cli.fit import fit, schema
 from qmf.cli.info import info
 from qmf.cli.init import init
@@ -44,6 +45,7 @@ for command in (
     evaluate,
     certify,
     predict,
+    export,
     benchmark,
     report,
     corrupt,

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     from qmf.data import DataSchema, RawSamples, Samples
     from qmf.estimator import QMFClassifier
+    from qmf.export.onnx_classifier import OnnxClassifier
+
+    Classifier = QMFClassifier | OnnxClassifier
 
 __all__ = [
     "AbsentOption",
@@ -23,6 +26,7 @@ __all__ = [
     "RiskOption",
     "damaged_samples",
     "labelled_samples",
+    "load_classifier",
     "parts_of_data",
 ]
 
@@ -38,6 +42,17 @@ RiskOption = Annotated[
     float | None,
     typer.Option("--risk", metavar="SHARE", help="Withhold answers until at most this share of those given is wrong."),
 ]
+
+
+def load_classifier(model: Path) -> Classifier:
+    """Load a model folder; or an ONNX file, which takes no torch."""
+    if model.suffix == ".onnx":
+        from qmf.export.onnx_classifier import OnnxClassifier
+
+        return OnnxClassifier(model)
+    from qmf.estimator import QMFClassifier
+
+    return QMFClassifier.load(model)
 
 
 def labelled_samples(classifier: QMFClassifier, model_dir: Path, data: str, absent: list[str]) -> Samples | RawSamples:
@@ -68,7 +83,7 @@ def damaged_samples(
 
 
 def parts_of_data(
-    classifier: QMFClassifier, model_dir: Path, data: str, absent: list[str]
+    classifier: Classifier, model_dir: Path, data: str, absent: list[str]
 ) -> Iterator[Samples | RawSamples]:
     """Read DATA for a model, labels or not: tables some rows at a time, all else whole."""
     from qmf.data import read_parts
@@ -82,7 +97,7 @@ def parts_of_data(
 
 
 def _read(
-    classifier: QMFClassifier, model_dir: Path, data: str, absent: list[str], *, require_label: bool
+    classifier: Classifier, model_dir: Path, data: str, absent: list[str], *, require_label: bool
 ) -> Samples | RawSamples:
     from dataclasses import replace
 
@@ -97,7 +112,7 @@ def _read(
     return samples.without(*(name for name in absent if name in samples.modalities))
 
 
-def _schema(classifier: QMFClassifier, model_dir: Path, absent: list[str]) -> DataSchema | None:
+def _schema(classifier: Classifier, model_dir: Path, absent: list[str]) -> DataSchema | None:
     """Give what stands where in a file, without the modalities that are to be absent."""
     from dataclasses import replace
 
@@ -106,7 +121,7 @@ def _schema(classifier: QMFClassifier, model_dir: Path, absent: list[str]) -> Da
     unknown = [name for name in absent if name not in classifier.modalities_]
     if unknown:
         raise ConfigError(f"--absent {unknown[0]}: expected one of {', '.join(classifier.modalities_)}.")
-    schema = load_schema(model_dir)
+    schema = classifier.schema_ if hasattr(classifier, "schema_") else load_schema(model_dir)
     if schema is None:
         return None
     return replace(schema, modalities={name: m for name, m in schema.modalities.items() if name not in absent})

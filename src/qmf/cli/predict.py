@@ -7,21 +7,28 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from qmf.cli.model_data import AbsentOption, DataArgument, JsonOption, ModelArgument, RiskOption, parts_of_data
+from qmf.cli.model_data import (
+    AbsentOption,
+    DataArgument,
+    JsonOption,
+    RiskOption,
+    load_classifier,
+    parts_of_data,
+)
 from qmf.cli.output import print_json, say
 from qmf.errors import ConfigError
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from qmf.estimator import QMFClassifier
+    from qmf.cli.model_data import Classifier
     from qmf.types import Prediction
 
 __all__ = ["predict"]
 
 
 def predict(
-    model_dir: ModelArgument,
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Model folder, or ONNX file (takes no torch).")],
     data: DataArgument,
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="preds.parquet, .csv or .jsonl.")],
     absent: AbsentOption = None,
@@ -35,12 +42,11 @@ def predict(
 ) -> None:
     """Predict DATA, one row per sample with label, probabilities, and each modality's weight and uncertainty."""
     from qmf.cli.scoring import WRITERS, write_predictions
-    from qmf.estimator import QMFClassifier
 
     if output.suffix not in WRITERS:
         raise ConfigError(f"{output}: expected a name ending in {', '.join(WRITERS)}.")
-    classifier = QMFClassifier.load(model_dir)
-    parts = parts_of_data(classifier, model_dir, data, absent or [])
+    classifier = load_classifier(model)
+    parts = parts_of_data(classifier, model, data, absent or [])
     predictions = (classifier.predict_full(part, risk=risk) for part in parts)
     mean = write_predictions(predictions, output, lambda prediction: _frame(classifier, prediction, sets, set_method))
     say(f"wrote {mean.rows} rows to {output}; {mean.withheld} of them had better not be answered")
@@ -50,7 +56,7 @@ def predict(
         print_json(document)
 
 
-def _frame(classifier: QMFClassifier, prediction: Prediction, coverage: float | None, method: str) -> pl.DataFrame:
+def _frame(classifier: Classifier, prediction: Prediction, coverage: float | None, method: str) -> pl.DataFrame:
     frame: pl.DataFrame = prediction.to_frame()
     if coverage is None:
         return frame

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 __all__ = ["DataSchema", "ModalityColumns"]
 
@@ -45,3 +46,16 @@ class DataSchema:
     modalities: dict[str, ModalityColumns]
     label: str | None
     id: str | None
+
+    def to_document(self) -> dict[str, Any]:
+        """Give it in a form that JSON can hold."""
+        return asdict(self)
+
+    @classmethod
+    def from_document(cls, document: dict[str, Any]) -> DataSchema:
+        """Give what `to_document` was made from; a `KeyError` names what is missing."""
+        modalities = {
+            name: ModalityColumns(tuple(entry["columns"]), entry["transpose"], entry.get("type", "vector"))
+            for name, entry in document["modalities"].items()
+        }
+        return cls(modalities, document["label"], document["id"])
