@@ -184,13 +184,14 @@ class Typicality(nn.Module):
 
 def _bisect(knots: Tensor, values: Tensor) -> Tensor:
     """Give what `torch.searchsorted` gives, by operations that other runtimes have: how many knots are smaller."""
-    size = knots.shape[1]
-    rank = torch.zeros_like(values, dtype=torch.int64)
-    for power in reversed(range(size.bit_length())):
-        further = rank + 2**power
-        below = knots.gather(1, (further - 1).clamp(max=size - 1)) < values
-        rank = torch.where(below & (further <= size), further, rank)
-    return rank
+    steps = knots.shape[1].bit_length()
+    beyond = knots.new_full((len(knots), 2**steps - 1 - knots.shape[1]), torch.inf)
+    padded = torch.cat([knots, beyond], dim=1)
+    last = torch.full_like(values, -1, dtype=torch.int64)  # the largest position known to be smaller
+    for power in reversed(range(steps)):
+        further = last + 2**power
+        last = torch.where(padded.gather(1, further) < values, further, last)
+    return last + 1
 
 
 def shrinkage(r: Tensor) -> tuple[Tensor, Tensor]:
