@@ -8,6 +8,8 @@ import torch
 from safetensors.torch import load_file
 
 SCRIPT = """
+import os
+import signal
 import sys
 from pathlib import Path
 import torch
@@ -15,37 +17,79 @@ from safetensors.torch import save_file
 from torch import distributed as dist
 from qmf.encoders import MLPEncoder
 from qmf.fusion import QualityAwareFusion
+from qmf.history import LossHistory
 from qmf.objective import QMFObjective
 from qmf.training import TensorBatches, TrainingSettings, train
 
+folder, preset, stop_at, how = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
 generator = torch.Generator().manual_seed(0)
 n = 51  # odd: one process is filled up with a row that counts for nothing
 x = torch.randn(n, 4, generator=generator)
 present = torch.rand(n, 2, generator=generator) > 0.2
 present[:, 0] |= ~present.any(dim=1)
+if preset == "robust":  # losses are means over what is there: over slices they are means over the whole where all is
+    present[:] = True
 data = TensorBatches({"a": x, "b": x.clone()}, present, (x[:, 0] > 0).long())
 torch.manual_seed(0)
 model = QualityAwareFusion({"a": MLPEncoder(4, 8, 0.0), "b": MLPEncoder(4, 8, 0.0)}, 2)
-objective = QMFObjective(n, 2)
-train(model, objective, data, None, TrainingSettings(epochs=3, batch_size=8))
-assert dist.get_world_size() == 2
+objective = QMFObjective(n, 2, preset=preset)
+record, calls = LossHistory.record, iter(range(1, 10**6))
+
+def stopping(*arguments):
+    record(*arguments)
+    if next(calls) == stop_at:
+        os._exit(9) if how == "kill" else os.kill(os.getpid(), signal.SIGTERM)
+
+LossHistory.record = stopping
+train(model, objective, data, None, TrainingSettings(epochs=6, batch_size=8), folder=Path(folder), resume=True)
+rank = dist.get_rank() if dist.is_initialized() else 0
 state = {f"model.{name}": value for name, value in model.state_dict().items()}
 state |= {f"history.{name}": value for name, value in objective.history.state_dict().items()}
-save_file(state | {"present": present}, f"{sys.argv[1]}/{dist.get_rank()}.safetensors")
-dist.destroy_process_group()
+save_file(state | {"present": present}, f"{folder}/{rank}.safetensors")
+if dist.is_initialized():
+    dist.destroy_process_group()
 # A thread of the group that is still there when the interpreter ends may abort it.
 names = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
 assert not any("gloo" in name for name in names), names
 """
 
 
-def test_history_and_weights_agree(tmp_path):
-    (tmp_path / "script.py").write_text(SCRIPT)
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    command = [*launch, str(tmp_path / "script.py"), str(tmp_path)]
+def start(folder, processes, preset="paper", stop_at=0, how="never"):
+    """Run the script until it ends, or is stopped after so many steps; its exit status and messages."""
+    (folder / "script.py").write_text(SCRIPT)
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
+    launch = [sys.executable, *(torchrun if processes > 1 else [])]
+    command = [*launch, str(folder / "script.py"), str(folder), preset, str(stop_at), how]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr
-    first, second = (load_file(tmp_path / f"{rank}.safetensors") for rank in range(2))
+    return done.returncode, done.stderr
+
+
+def ends(folder, processes):
+    return [load_file(folder / f"{rank}.safetensors") for rank in range(processes)]
+
+
+def test_history_and_weights_agree(tmp_path):
+    status, messages = start(tmp_path, 2)
+    assert status == 0, messages
+    first, second = ends(tmp_path, 2)
     assert all(torch.equal(first[name], second[name]) for name in first)
-    assert torch.equal(first["history.count"], 3 * first["present"].int())
+    assert torch.equal(first["history.count"], 6 * first["present"].int())
+
+
+def test_stopped_and_resumed_on_another_number_of_processes_it_ends_as_undisturbed_on_one(tmp_path):
+    alone, changing = tmp_path / "alone", tmp_path / "changing"
+    alone.mkdir()
+    changing.mkdir()
+    assert start(alone, 1, "robust")[0] == 0
+    # Of 7 steps an epoch: killed in the second epoch, stopped in the fourth within it, and in the fifth at its end.
+    assert start(changing, 2, "robust", 10, "kill")[0] != 0
+    status, messages = start(changing, 1, "robust", 17, "terminate")
+    assert "stopped by SIGTERM in epoch 3" in messages, messages
+    status, messages = start(changing, 2, "robust", 7, "terminate")
+    assert "stopped by SIGTERM" in messages, messages
+    assert start(changing, 1, "robust")[0] == 0
+    (wanted,), (given,) = ends(alone, 1), ends(changing, 1)
+    assert torch.equal(given["history.count"], 6 * given["present"].int())
+    for name in wanted:
+        torch.testing.assert_close(given[name], wanted[name], rtol=1e-3, atol=1e-4, msg=name)

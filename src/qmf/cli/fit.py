@@ -37,11 +37,13 @@ def fit(
     """Train a classifier and write its model folder."""
     from qmf.cli.sources import read_source
     from qmf.model_folder import check_replaceable
+    from qmf.training.processes import is_main_process, part
 
     config = configuration(source, overrides or [], seed)
-    check_replaceable(output, overwrite=overwrite)
     run_dir = output.with_name(f"{output.name}.unfinished")
-    _check_unfinished(run_dir, resume=resume, overwrite=overwrite)
+    if is_main_process():
+        check_replaceable(output, overwrite=overwrite)
+        _check_unfinished(run_dir, resume=resume, overwrite=overwrite)
     columns = data_schema(config)
     data = config.data
     samples = read_source(data.train, columns, part="train", seed=config.seed, require_label=True)
@@ -49,8 +51,13 @@ def fit(
     if data.validation is not None:
         validation = read_source(data.validation, columns, part="test", seed=config.seed, require_label=True)
     classifier = _classifier(config, verbose=not quiet)
-    say(f"training on {len(samples)} samples, {len(samples.modalities)} modalities: {', '.join(samples.modalities)}")
+    if is_main_process():
+        names = ", ".join(samples.modalities)
+        say(f"training on {len(samples)} samples, {len(samples.modalities)} modalities: {names}")
     classifier.fit(samples, validation=validation, run_dir=run_dir, resume=resume)
+    part()
+    if not is_main_process():
+        return
     _finish_run(classifier, run_dir, config)
     classifier.save(output, overwrite=overwrite, schema=columns, run_dir=run_dir)
     best = min(classifier.training_rows_, key=lambda row: row.get("validation/objective", -row["epoch"]))

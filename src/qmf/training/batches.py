@@ -90,14 +90,9 @@ class TensorBatches:
     def __len__(self) -> int:
         return len(self.target)
 
-    def num_batches(self, batch_size: int, world_size: int = 1) -> int:
-        """Give the number of batches each process takes per epoch."""
-        return -(-len(self) // (batch_size * world_size))
-
-    def rows_per_process(self, batch_size: int, world_size: int = 1) -> int:
-        """Give the number of rows each process goes through per epoch, fillers included."""
-        together = batch_size * world_size
-        return len(self) // together * batch_size + -(-(len(self) % together) // world_size)
+    def num_batches(self, batch_size: int) -> int:
+        """Give the number of batches per epoch."""
+        return -(-len(self) // batch_size)
 
     def take(self, rows: Tensor, present: Tensor | None = None) -> Batch:
         """Give the batch of these samples.
@@ -126,20 +121,19 @@ class TensorBatches:
         Parameters
         ----------
         batch_size : int
-            Samples per batch and process.
+            Samples per batch, over all processes.
         seed, epoch : int
             Keys of the order.
         first : int, default 0
-            Batch to begin with, for a run that was interrupted.
+            Sample of the order to begin with, for a run that was interrupted.
         rank, world_size : int
-            Which of how many processes: batch b of rank r is a slice of one global batch. Ranks that run short are
-            filled with rows of index -1, so that every sample counts once and all ranks take equally many steps.
+            Which of how many processes: each batch is cut into as many slices. Ranks that run short are filled with
+            rows of index -1, so that every sample counts once and all ranks take equally many steps.
         """
         order = epoch_order(len(self), seed, epoch)
         present = self._left(seed, epoch)
-        together = batch_size * world_size
-        for start in range(first * together, len(self), together):
-            rows = order[start : start + together]
+        for start in range(first, len(self), batch_size):
+            rows = order[start : start + batch_size]
             share = -(-len(rows) // world_size)
             mine = rows[rank * share : (rank + 1) * share]
             if len(mine) < share:

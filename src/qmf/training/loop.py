@@ -25,6 +25,7 @@ from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 from qmf.errors import RunError
 from qmf.fusion import QualityAwareFusion
 from qmf.objective import ObjectiveTerms, QMFObjective
+from qmf.randomness import derive_seed
 from qmf.training.batches import Batch, TensorBatches
 from qmf.training.interruption import TrainingInterruptedError, stop_signal
 from qmf.training.logbook import Logbook, Row, progress_bar
@@ -128,7 +129,7 @@ class _Run:
         self.training, self.validation = training, validation
         self.accelerator = _accelerator(settings.precision)
         optimizer = build_optimizer(model, settings)
-        batches = training.num_batches(settings.batch_size, self.accelerator.num_processes)
+        batches = training.num_batches(settings.batch_size)
         self.schedule = build_schedule(optimizer, settings, -(-batches // settings.accumulate))
         # `self.model` may be wrapped for several processes; `model` itself holds the weights.
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
@@ -144,6 +145,8 @@ class _Run:
         checkpoint = None if self.folder is None else self.folder / "checkpoint.safetensors"
         if resume and checkpoint is not None and checkpoint.exists():
             state.restore(checkpoint, self.fingerprint)
+            if not main:
+                state.sums.zero_()  # they are of all processes, and counted once
         book = Logbook(self.folder if main else None, state.rows)
         with progress_bar(self.settings.epochs, shown=verbose and main) as bar:
             while not state.at.finished:
@@ -152,6 +155,8 @@ class _Run:
                 if checkpoint is not None and main:
                     state.save(checkpoint, self.fingerprint)
                 bar(state.at.epoch, _headline(row))
+                if checkpoint is not None and self._asked_to_stop() and not state.at.finished:
+                    raise _interrupted(checkpoint, state.at.epoch)
         book.close()
         state.model.load_state_dict(state.best)
         return TrainingResult(state.rows, state.at.best_epoch, state.at.epoch < self.settings.epochs)
@@ -160,15 +165,15 @@ class _Run:
         started, at = time.perf_counter(), self.state.at
         self.model.train()
         self.objective.train()
+        alone = self.accelerator.num_processes == 1
+        if not alone:  # every process drops other units
+            torch.manual_seed(derive_seed(self.settings.seed, "epoch", at.epoch, self.accelerator.process_index))
         for window in self._windows():
             self._step(window)
-            at.batch += len(window)
-            if self.stop.is_set() and checkpoint is not None:
-                if self.accelerator.is_main_process:
-                    self.state.save(checkpoint, self.fingerprint)
-                raise TrainingInterruptedError(
-                    f"stopped by SIGTERM in epoch {at.epoch}, saved in {checkpoint}; resume it to go on (--resume)."
-                )
+            at.sample = min(at.sample + len(window) * self.settings.batch_size, len(self.training))
+            if alone and self.stop.is_set() and checkpoint is not None:
+                self.state.save(checkpoint, self.fingerprint)
+                raise _interrupted(checkpoint, at.epoch)
         if self.objective.history is not None:
             self.objective.history.end_epoch()
         row = self._training_row()
@@ -179,9 +184,16 @@ class _Run:
         if isinstance(self.schedule, ReduceLROnPlateau):
             self.schedule.step(float(scores["objective"] if scores else row["loss"]))
         waited = at.epoch - at.best_epoch
-        at.epoch, at.batch = at.epoch + 1, 0
+        at.epoch, at.sample = at.epoch + 1, 0
         at.finished = at.epoch >= self.settings.epochs or waited >= self.settings.patience
         return row
+
+    def _asked_to_stop(self) -> bool:
+        """Say whether any of several processes was told to stop: they agree on it at the end of an epoch."""
+        if self.accelerator.num_processes == 1:
+            return False  # it stops by itself, within an epoch
+        asked = torch.tensor(float(self.stop.is_set()), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(asked, "sum") > 0)
 
     def _windows(self) -> Iterator[list[Batch]]:
         """Batches, `accumulate` at a time; the last window takes what is left, so that nothing is thrown away."""
@@ -189,7 +201,7 @@ class _Run:
             self.settings.batch_size,
             self.settings.seed,
             self.state.at.epoch,
-            first=self.state.at.batch,
+            first=self.state.at.sample,
             rank=self.accelerator.process_index,
             world_size=self.accelerator.num_processes,
         )
@@ -198,16 +210,18 @@ class _Run:
 
     def _step(self, window: list[Batch]) -> None:
         """One optimiser step on a window of batches, each weighing as much as it has samples."""
-        samples = sum(len(batch.index) for batch in window)
+        world = self.accelerator.num_processes
+        total = min(len(window) * self.settings.batch_size, len(self.training) - self.state.at.sample)
         for batch in window:
-            last = batch is window[-1]
+            last, real = batch is window[-1], len(batch.index) if world == 1 else int((batch.index >= 0).sum())
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 batch = batch.to(self.accelerator.device)
                 output = self.model(batch.inputs, batch.present)
                 terms: ObjectiveTerms = self.objective(output, batch.target, batch.index)
-                self.accelerator.backward(terms.loss * (len(batch.index) / samples))
+                # The gradient is the mean over processes, which may have fewer samples than others.
+                self.accelerator.backward(terms.loss * (real * world / total))
             parts = [terms.loss[None], terms.fused[None], terms.unimodal, terms.ranking]
-            self.state.sums += len(batch.index) * torch.cat(parts).detach()
+            self.state.sums += real * torch.cat(parts).detach()
         if self.settings.clip_norm:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         self.optimizer.step()
@@ -216,9 +230,7 @@ class _Run:
         self.optimizer.zero_grad()
 
     def _training_row(self) -> Row:
-        world = self.accelerator.num_processes
-        rows = self.training.rows_per_process(self.settings.batch_size, world)
-        means = (self.accelerator.reduce(self.state.sums, "mean") / rows).tolist()
+        means = (self.accelerator.reduce(self.state.sums, "sum") / len(self.training)).tolist()
         self.state.sums.zero_()
         if not all(abs(value) < float("inf") for value in means):
             raise RunError(
@@ -260,6 +272,12 @@ class _Run:
         if self.settings.monitor == "accuracy":
             return [-scores["accuracy"], scores["objective"]]
         return [scores[self.settings.monitor]]
+
+
+def _interrupted(checkpoint: Path, epoch: int) -> TrainingInterruptedError:
+    return TrainingInterruptedError(
+        f"stopped by SIGTERM in epoch {epoch}, saved in {checkpoint}; resume it to go on (--resume)."
+    )
 
 
 def _headline(row: Row) -> str:

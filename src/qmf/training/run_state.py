@@ -21,8 +21,10 @@ class Position:
 
     Attributes
     ----------
-    epoch, batch : int
-        The next batch to take, and its epoch.
+    epoch : int
+        The epoch we are in.
+    sample : int
+        How many samples of its order are done: the same whatever the number of processes.
     best_epoch : int
         Epoch with the best score so far; -1 before the first.
     best_score : list of float
@@ -32,7 +34,7 @@ class Position:
     """
 
     epoch: int = 0
-    batch: int = 0
+    sample: int = 0
     best_epoch: int = -1
     best_score: list[float] = field(default_factory=lambda: [float("inf")])
     finished: bool = False

@@ -28,7 +28,7 @@ class TrainingSettings:
     epochs : int
         At most this many passes over the training set.
     batch_size : int
-        Samples per forward pass and process.
+        Samples per forward pass, over all processes together: results do not hang on how many there are.
     accumulate : int
         Batches per optimiser step; the last step of an epoch takes those that are left.
     optimizer : {"adamw", "adam", "sgd"}
