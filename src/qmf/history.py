@@ -26,6 +26,14 @@ class LossHistory(nn.Module):
         M.
     start_epoch : int, default 0
         Losses of earlier epochs are not recorded: the first ones say more about the start than about the sample.
+    storage : (Tensor [N, M] float32, Tensor [N, M] int32), optional
+        Where sums and counts live, such as in files that memory maps: see `qmf.training.mapped_storage`. They are not
+        in ``state_dict`` then.
+
+    Raises
+    ------
+    ValueError
+        If there is no sample or modality, or `storage` is not of this shape.
 
     Notes
     -----
@@ -53,13 +61,24 @@ class LossHistory(nn.Module):
     epoch: Tensor
     recording: Tensor
 
-    def __init__(self, num_samples: int, num_modalities: int, start_epoch: int = 0) -> None:
+    def __init__(
+        self,
+        num_samples: int,
+        num_modalities: int,
+        start_epoch: int = 0,
+        *,
+        storage: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
         super().__init__()
         if num_samples < 1 or num_modalities < 1:
             raise ValueError(f"expected at least one sample and modality, got {num_samples} and {num_modalities}")
         self.start_epoch = start_epoch
-        self.register_buffer("total", torch.zeros(num_samples, num_modalities))
-        self.register_buffer("count", torch.zeros(num_samples, num_modalities, dtype=torch.int32))
+        shape = (num_samples, num_modalities)
+        total, count = storage or (torch.zeros(shape), torch.zeros(shape, dtype=torch.int32))
+        if total.shape != shape or count.shape != shape:
+            raise ValueError(f"storage has shapes {tuple(total.shape)} and {tuple(count.shape)}, expected {shape}")
+        self.register_buffer("total", total, persistent=storage is None)
+        self.register_buffer("count", count, persistent=storage is None)
         self.register_buffer("low", torch.zeros(num_modalities))  # smallest mean at the end of the last epoch
         self.register_buffer("scale", torch.zeros(num_modalities))  # 1 / (largest - smallest); 0 where none is known
         self.register_buffer("epoch", torch.zeros((), dtype=torch.int64))

@@ -66,6 +66,8 @@ class QMFObjective(nn.Module):
         As in `torch.nn.functional.cross_entropy`. The history keeps the plain loss.
     uncertainty : UncertaintyEstimator, optional
         The model's estimator, if it has a loss of its own.
+    history : LossHistory, optional
+        One of your own, such as a memory-mapped one; by default one is made where the preset needs it.
 
     Notes
     -----
@@ -90,6 +92,7 @@ class QMFObjective(nn.Module):
         class_weights: Sequence[float] | Tensor | None = None,
         label_smoothing: float = 0.0,
         uncertainty: UncertaintyEstimator | None = None,
+        history: LossHistory | None = None,
     ) -> None:
         super().__init__()
         self.choices = get_preset(preset)
@@ -99,7 +102,8 @@ class QMFObjective(nn.Module):
         weights = None if class_weights is None else torch.as_tensor(class_weights, dtype=torch.float32)
         self.register_buffer("class_weights", weights)
         kept = self.lambda_ > 0 or self.choices.keeps_history
-        self.history = LossHistory(num_samples, num_modalities, start_epoch) if kept else None
+        made = LossHistory(num_samples, num_modalities, start_epoch) if kept and history is None else history
+        self.history = made if kept else None
         # Held without registering it: its parameters belong to the model.
         self._auxiliary_loss = uncertainty.auxiliary_loss if uncertainty is not None else None
 

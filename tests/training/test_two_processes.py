@@ -84,9 +84,9 @@ def test_stopped_and_resumed_on_another_number_of_processes_it_ends_as_undisturb
     assert start(alone, 1, "robust")[0] == 0
     # Of 7 steps an epoch: killed in the second epoch, stopped in the fourth within it, and in the fifth at its end.
     assert start(changing, 2, "robust", 10, "kill")[0] != 0
-    status, messages = start(changing, 1, "robust", 17, "terminate")
+    messages = start(changing, 1, "robust", 17, "terminate")[1]
     assert "stopped by SIGTERM in epoch 3" in messages, messages
-    status, messages = start(changing, 2, "robust", 7, "terminate")
+    messages = start(changing, 2, "robust", 7, "terminate")[1]
     assert "stopped by SIGTERM" in messages, messages
     assert start(changing, 1, "robust")[0] == 0
     (wanted,), (given,) = ends(alone, 1), ends(changing, 1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from qmf.training.batches import Batch, TensorBatches
 from qmf.training.interruption import TrainingInterruptedError
 from qmf.training.loop import TrainingResult, train
+from qmf.training.mapped_storage import mapped_storage
 from qmf.training.modality_dropout import dropout_rates, dropped_presence
 from qmf.training.settings import TrainingSettings
 
@@ -16,5 +17,6 @@ __all__ = [
     "TrainingSettings",
     "dropout_rates",
     "dropped_presence",
+    "mapped_storage",
     "train",
 ]
