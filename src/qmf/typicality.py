@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 __all__ = ["Typicality", "shrinkage"]
@@ -21,6 +22,7 @@ _FOLDS = 3
 _TAIL = 0.15  # quantile from which the spread on either side of the median is taken
 _REACH = 20.0  # standard deviations within which a damaged vector may lie anywhere
 _FEWEST = 30
+_GROUP = 16  # knots
 
 
 class Typicality(nn.Module):
@@ -152,7 +154,8 @@ class Typicality(nn.Module):
         """Give normal scores [B, D]: ``Phi^-1`` of the rank, and what lies beyond the training range on top."""
         size = self.knots.shape[1]
         values = x.T.contiguous()
-        rank = _bisect(self.knots, values) if torch.compiler.is_exporting() else torch.searchsorted(self.knots, values)
+        search = _smaller_knots if torch.compiler.is_exporting() else torch.searchsorted
+        rank = search(self.knots, values)
         nearest = rank.clamp(max=size - 1)
         on_knot = self.knots.gather(1, nearest) == values
         scores = torch.where(on_knot, self.tie.gather(1, nearest), self.gap[rank])
@@ -182,16 +185,24 @@ class Typicality(nn.Module):
             self._tabulate()
 
 
-def _bisect(knots: Tensor, values: Tensor) -> Tensor:
-    """Give what `torch.searchsorted` gives, by operations that other runtimes have: how many knots are smaller."""
-    steps = knots.shape[1].bit_length()
-    beyond = knots.new_full((len(knots), 2**steps - 1 - knots.shape[1]), torch.inf)
-    padded = torch.cat([knots, beyond], dim=1)
-    last = torch.full_like(values, -1, dtype=torch.int64)  # the largest position known to be smaller
-    for power in reversed(range(steps)):
-        further = last + 2**power
-        last = torch.where(padded.gather(1, further) < values, further, last)
-    return last + 1
+def _smaller_knots(knots: Tensor, values: Tensor) -> Tensor:
+    """Give what `torch.searchsorted` gives [D, B], how many knots are smaller, by operations that other runtimes have.
+
+    The knots [D, Q] stand in groups: one step finds the group, one the place in it. Two large operations take a single
+    sample less time than ``log2 Q`` small ones. Counted in float32: exact, and faster than in int64.
+    """
+    features, size = knots.shape
+    groups = -(-size // _GROUP)
+    beyond = knots.new_full((features, groups * _GROUP - size), torch.inf)
+    grouped = torch.cat([knots, beyond], dim=1).view(features, groups, _GROUP)
+    group = _count(grouped[:, None, :-1, -1] < values[..., None])
+    first = torch.arange(features, device=knots.device)[:, None] * groups
+    members = F.embedding(first + group, grouped.view(-1, _GROUP))
+    return group * _GROUP + _count(members < values[..., None])
+
+
+def _count(found: Tensor) -> Tensor:
+    return found.sum(dim=-1, dtype=torch.float32).long()
 
 
 def shrinkage(r: Tensor) -> tuple[Tensor, Tensor]:

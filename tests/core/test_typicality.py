@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.covariance import ledoit_wolf
 
-from qmf.typicality import Typicality, _bisect, shrinkage
+from qmf.typicality import Typicality, _smaller_knots, shrinkage
 
 
 def correlated(n, d, seed=0):
@@ -93,9 +93,10 @@ def test_a_vector_does_not_depend_on_its_batch(fitted):
     torch.testing.assert_close(twin(x), torch.cat([twin(row[None]) for row in x]), rtol=1e-9, atol=1e-9)
 
 
-@given(st.integers(1, 40), st.integers(0, 2**31))
-def test_bisecting_is_searchsorted(size, seed):
+@given(st.integers(1, 300), st.integers(0, 2**31))
+def test_counting_smaller_knots_is_searchsorted(size, seed):
     generator = torch.Generator().manual_seed(seed)
     knots = torch.randint(-5, 5, (3, size), generator=generator).double().sort(dim=1).values  # with ties
-    values = torch.randint(-7, 7, (3, 50), generator=generator).double()
-    assert torch.equal(_bisect(knots, values), torch.searchsorted(knots, values))
+    beyond = torch.tensor([-torch.inf, torch.inf], dtype=torch.float64).expand(3, 2)
+    values = torch.cat([torch.randint(-7, 7, (3, 50), generator=generator).double(), beyond], dim=1)
+    assert torch.equal(_smaller_knots(knots, values), torch.searchsorted(knots, values))

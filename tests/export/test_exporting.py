@@ -3,16 +3,20 @@
 import json
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import polars as pl
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from qmf import QMFClassifier
 from qmf.calibration import patterns_to_calibrate
+from qmf.cli import app
 from qmf.data import from_arrays
-from qmf.errors import ConfigError, DataError, ModelFolderError, RunError
+from qmf.errors import ConfigError, DataError, MissingDependencyError, ModelFolderError, RunError
+from qmf.export.checking import _difference
 from qmf.export.exporting import export
 from qmf.export.onnx_classifier import OnnxClassifier
 
@@ -94,15 +98,63 @@ def test_it_can_be_calibrated_anew_where_it_is_used(exported):
     assert (loaded.predict(x) == before).all()
 
 
-def test_pt2_computes_the_same(classifier, samples, tmp_path):
-    path = tmp_path / "model.pt2"
+@pytest.fixture(scope="module")
+def archive(classifier, samples, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "model.pt2"
     export(classifier, path, samples)
+    return path
+
+
+def test_pt2_computes_the_same(classifier, samples, archive):
     files = {"qmf.json": ""}
-    module = torch.export.load(path, extra_files=files).module()
+    module = torch.export.load(archive, extra_files=files).module()
     inputs = tuple(torch.from_numpy(v[:9]).float() for v in samples.features.values())
     probabilities = module(inputs, torch.from_numpy(samples.present[:9]))[1]
     np.testing.assert_allclose(probabilities, classifier.predict_proba(samples)[:9], atol=1e-4)
     assert json.loads(files["qmf.json"])["widths"] == WIDTHS
+
+
+def test_files_hold_no_samples_and_no_paths(exported, archive):
+    (inputs, _), _ = torch.export.load(archive).example_inputs
+    assert not any(x.any() for x in inputs)
+    with zipfile.ZipFile(archive) as parts:
+        texts = [parts.read(name) for name in parts.namelist()]
+    assert not any(b"qmf/fusion.py" in text for text in (*texts, exported.read_bytes()))
+
+
+def test_a_modality_may_be_called_as_an_output(tmp_path):
+    x, y = data(60)
+    x = {"weights": x["image"], "present": x["text"]}
+    classifier = QMFClassifier(preset="paper", epochs=2, hidden=8, random_state=0).fit(x, y)
+    samples = classifier.prepare(from_arrays(x, y))
+    export(classifier, tmp_path / "model.onnx", samples)
+    loaded = OnnxClassifier(tmp_path / "model.onnx")
+    assert [node.name for node in loaded.model_.get_inputs()] == ["input_weights", "input_present", "present"]
+    assert_same(loaded.predict_full(x), classifier.predict_full(x))
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted", "difference"),
+    [
+        ([1.0, 10.0], [1.5, 20.0], 0.5),
+        ([np.nan, np.inf], [np.nan, np.inf], 0.0),
+        ([np.nan], [1.0], np.inf),
+        ([1.0], [np.nan], np.inf),
+        ([1.0], [np.inf], np.inf),
+        ([np.inf], [-np.inf], np.inf),
+    ],
+)
+def test_differences_are_relative_above_one_and_infinite_where_only_one_is_finite(given, wanted, difference):
+    assert _difference(np.array(given), np.array(wanted)) == difference
+
+
+def test_a_package_that_is_missing_is_named(classifier, samples, exported, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    with pytest.raises(MissingDependencyError, match=r"takes the package onnxscript: pip install 'qmf\[onnx\]'"):
+        export(classifier, tmp_path / "model.onnx", samples)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(MissingDependencyError, match=r"takes onnxruntime: pip install 'qmf\[onnx\]'"):
+        OnnxClassifier(exported)
 
 
 def test_a_graph_that_differs_is_refused_and_not_written(samples, tmp_path):
@@ -122,6 +174,15 @@ def test_int8_says_what_it_costs_and_needs_labels(classifier, samples, tmp_path)
     with pytest.raises(DataError, match="no labels; what INT8 costs"):
         export(classifier, tmp_path / "second.onnx", classifier.prepare(data(20)[0]), int8=True)
     assert not (tmp_path / "second.onnx").exists()
+
+
+def test_a_modality_that_goes_through_an_encoder_is_refused_with_its_name(tmp_path):
+    notes = ["good good day", "bad bad night"] * 20
+    classifier = QMFClassifier(modalities={"note": {"type": "text", "encoder": "hashed-words"}}, epochs=1)
+    classifier.fit({"note": notes}, [1, 0] * 20)
+    with pytest.raises(ConfigError, match=r"modality .note. is text: what is exported are models on vector"):
+        export(classifier, tmp_path / "model.onnx", classifier.prepare({"note": notes}))
+    assert not list(tmp_path.iterdir())
 
 
 def test_other_endings_and_other_files_are_errors(classifier, samples, exported, tmp_path):
@@ -177,26 +238,46 @@ main()
 """
 
 
-def test_commands_from_table_to_predictions_without_torch(tmp_path):
+def command(*arguments):
+    """Run ``qmf`` in this process, which has torch already."""
+    return CliRunner().invoke(app, arguments, catch_exceptions=True)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "config.yaml").write_text(CONFIG)
     table(tmp_path / "train.csv", 200, 0)
     table(tmp_path / "test.csv", 30, 1)
+    assert command("fit", "config.yaml", "-o", "model", "-q").exit_code == 0
+    return tmp_path
 
-    def qmf(*arguments, start=("-m", "qmf")):
-        return subprocess.run([sys.executable, *start, *arguments], cwd=tmp_path, capture_output=True, text=True)
 
-    assert qmf("fit", "config.yaml", "-o", "model", "-q").returncode == 0
-    done = qmf("export", "model", "-o", "model.onnx")
+def test_commands_from_table_to_predictions_without_torch(folder):
+    done = command("export", "model", "-o", "model.onnx")
+    assert "checked on 64 samples of train.csv in 3 patterns of modalities" in done.stderr
+    assert command("predict", "model", "test.csv", "-o", "wanted.csv").exit_code == 0
+    start = [sys.executable, "-c", WITHOUT_TORCH]
+    arguments = ["predict", "model.onnx", "test.csv", "-o", "given.csv"]
+    done = subprocess.run(start + arguments, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "checked on 64 samples in 3 patterns of modalities" in done.stderr
-    assert qmf("predict", "model", "test.csv", "-o", "wanted.csv").returncode == 0
-    done = qmf("predict", "model.onnx", "test.csv", "-o", "given.csv", start=("-c", WITHOUT_TORCH))
-    assert done.returncode == 0, done.stderr
-    given, wanted = (pl.read_csv(tmp_path / name) for name in ("given.csv", "wanted.csv"))
+    given, wanted = (pl.read_csv(folder / name) for name in ("given.csv", "wanted.csv"))
     assert given.columns == wanted.columns
     for name in given.columns:
         if given[name].dtype == pl.Float64:
             np.testing.assert_allclose(given[name].to_numpy(), wanted[name].to_numpy(), atol=1e-4)
         else:
             assert given[name].to_list() == wanted[name].to_list()
-    assert qmf("export", "model", "-o", "model.bin").returncode == 2
+
+
+def test_what_is_checked_with_needs_no_labels_and_may_have_gone(folder):
+    table(folder / "new.csv", 30, 2).drop("label").write_csv(folder / "new.csv")
+    done = command("export", "model", "-o", "model.pt2", "--samples", "new.csv")
+    assert "checked on 30 samples of new.csv" in done.stderr
+    (folder / "train.csv").unlink()
+    done = command("export", "model", "-o", "model.onnx")
+    assert isinstance(done.exception, ConfigError)
+    assert "train.csv, which model was trained with, is not there: give data to check with, --samples" in str(
+        done.exception
+    )
+    assert not (folder / "model.onnx").exists()

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from qmf.cli.model_data import JsonOption, ModelArgument, labelled_samples
+from qmf.cli.model_data import JsonOption, ModelArgument, labelled_samples, parts_of_data
 from qmf.cli.output import print_json, say
+from qmf.cli.sources import is_built_in
 from qmf.errors import ConfigError
 
 if TYPE_CHECKING:
+    from qmf.data import RawSamples, Samples
+    from qmf.estimator import QMFClassifier
     from qmf.export.exporting import Exported
 
 __all__ = ["export"]
@@ -23,7 +26,11 @@ def export(
     output: Annotated[Path, typer.Option("-o", "--output", metavar="FILE", help="model.onnx or model.pt2.")],
     samples: Annotated[
         str | None,
-        typer.Option("--samples", metavar="DATA", help="Labelled data to check with; by default those of training."),
+        typer.Option(
+            "--samples",
+            metavar="DATA",
+            help="To check with, labelled for --int8; by default those of training.",
+        ),
     ] = None,
     int8: Annotated[bool, typer.Option("--int8", help="Weights in INT8; shows the accuracy it costs.")] = False,
     as_json: JsonOption = False,
@@ -35,13 +42,15 @@ def export(
 
     classifier = QMFClassifier.load(model_dir)
     data = _data_of_training(model_dir) if samples is None else samples
-    prepared = classifier.prepare(labelled_samples(classifier, model_dir, data, []))
+    read = labelled_samples(classifier, model_dir, data, []) if int8 else _first(classifier, model_dir, data)
+    prepared = classifier.prepare(read)
     done = write(classifier, output, prepared, schema=load_schema(model_dir), int8=int8)
-    _tell(done, output)
+    _tell(done, output, data)
     if as_json:
         print_json(
             {
                 "output": str(output),
+                "data": data,
                 "samples": done.checked.samples,
                 "patterns": done.checked.patterns,
                 "difference": done.checked.difference,
@@ -51,17 +60,22 @@ def export(
         )
 
 
-def _tell(done: Exported, output: Path) -> None:
+def _first(classifier: QMFClassifier, model_dir: Path, data: str) -> Samples | RawSamples:
+    """Give DATA, labels or not; of a long table the first part."""
+    return next(parts_of_data(classifier, model_dir, data, []))
+
+
+def _tell(done: Exported, output: Path, data: str) -> None:
     from qmf.export.checking import TOLERANCE
 
     checked = done.checked
     say(
-        f"checked on {checked.samples} samples in {checked.patterns} patterns of modalities: largest difference"
-        f" {checked.difference:.1e}, {TOLERANCE:.0e} allowed"
+        f"checked on {checked.samples} samples of {data} in {checked.patterns} patterns of modalities: largest"
+        f" difference {checked.difference:.1e}, {TOLERANCE:.0e} allowed"
     )
     if done.accuracy is not None and done.int8_accuracy is not None:
         after, before = 100 * done.int8_accuracy, 100 * done.accuracy
-        say(f"INT8: accuracy {after:.2f} %, without {before:.2f} %: {after - before:+.2f} points")
+        say(f"INT8: accuracy on {data} {after:.2f} %, without {before:.2f} %: {after - before:+.2f} points")
     say(f"wrote {output}, {output.stat().st_size / 1e6:.2f} MB")
 
 
@@ -69,5 +83,10 @@ def _data_of_training(model_dir: Path) -> str:
     path = model_dir / "training" / "config.json"
     if not path.exists():
         raise ConfigError(f"{model_dir} does not say what it was trained on: give data to check with, --samples DATA.")
-    data = json.loads(path.read_text(encoding="utf-8"))["data"]
-    return str(data.get("validation") or data["train"])
+    given = json.loads(path.read_text(encoding="utf-8"))["data"]
+    data = str(given.get("validation") or given["train"])
+    if not Path(data).exists() and ":" not in data and not is_built_in(data):
+        raise ConfigError(
+            f"{data}, which {model_dir} was trained with, is not there: give data to check with, --samples DATA."
+        )
+    return data

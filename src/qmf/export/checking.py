@@ -91,8 +91,9 @@ def check_outputs(
 
 
 def _difference(given: NDArray[np.floating], wanted: NDArray[np.floating]) -> float:
-    """Give the largest difference, relative where above 1; infinite where one is NaN and the other is not."""
-    if (np.isnan(given) != np.isnan(wanted)).any():
-        return float("inf")
-    size = np.maximum(1.0, np.abs(wanted))
-    return float(np.nanmax(np.abs(given - wanted) / size, initial=0.0))
+    """Give the largest difference, relative where above 1; infinite where one is NaN or infinite and the other not."""
+    same = (given == wanted) | (np.isnan(given) & np.isnan(wanted))
+    with np.errstate(invalid="ignore"):
+        relative = np.abs(given - wanted) / np.maximum(1.0, np.abs(wanted))
+    relative[np.isnan(relative)] = np.inf
+    return float(relative[~same].max(initial=0.0))

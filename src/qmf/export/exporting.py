@@ -13,11 +13,11 @@ import torch
 from numpy.typing import NDArray
 
 from qmf.data import DataSchema, Samples
-from qmf.errors import ConfigError
+from qmf.errors import ConfigError, DataError, MissingDependencyError
 from qmf.estimator import QMFClassifier
 from qmf.export.checking import Checked, check_outputs
 from qmf.export.document import KEY, ExportDocument
-from qmf.export.graph import OUTPUTS, ServedModel
+from qmf.export.graph import OUTPUTS, ServedModel, input_names
 from qmf.export.onnx_classifier import open_session, run_session
 from qmf.export.quantisation import quantise
 from qmf.export.quiet import quiet
@@ -77,6 +77,8 @@ def export(
     ------
     ConfigError
         If the ending is another one, a package is missing, or the model cannot be exported.
+    DataError
+        If labels are needed and not there.
     RunError
         If what was exported does not compute what the classifier does; nothing is written.
     """
@@ -84,6 +86,8 @@ def export(
         raise ConfigError(f"{path}: expected a name ending in .onnx or .pt2.")
     if int8 and path.suffix == ".pt2":
         raise ConfigError(f"{path}: INT8 is for .onnx.")
+    if int8 and samples.labels is None:
+        raise DataError(f"{samples.source}: no labels; what INT8 costs can not be measured without.")
     document = ExportDocument.of(classifier, schema)
     model = ServedModel(copy.deepcopy(classifier.model_).cpu().eval(), classifier.calibration_).requires_grad_(False)
     arguments, shapes = _example(samples), _shapes(samples)
@@ -103,6 +107,8 @@ def _to_pt2(
 ) -> Exported:
     with quiet():
         program = torch.export.export(model, arguments, dynamic_shapes=shapes, strict=False)
+    for node in program.graph.nodes:
+        node.meta.pop("stack_trace", None)  # paths of this machine
     checked = check_outputs(_running(program.module()), classifier, samples)
     with atomic_path(path) as temporary, quiet():
         torch.export.save(program, temporary, extra_files={f"{KEY}.json": document.to_json()})
@@ -124,19 +130,23 @@ def _to_onnx(
         import onnx
         import onnxscript  # noqa: F401  # torch.onnx needs it
     except ImportError as error:
-        raise ConfigError(f"exporting to ONNX takes the package {error.name}: pip install 'qmf[onnx]'") from error
+        raise MissingDependencyError(
+            f"exporting to ONNX takes the package {error.name}: pip install 'qmf[onnx]'"
+        ) from error
     with quiet():
         program = torch.onnx.export(
             model,
             arguments,
             dynamo=True,
             dynamic_shapes=shapes,
-            input_names=[*samples.modalities, "present"],
+            input_names=input_names(samples.modalities),
             output_names=list(OUTPUTS),
         )
     if program is None:  # its type says that it may be
         raise ConfigError("torch.onnx gave no graph.")
     graph = program.model_proto
+    for node in graph.graph.node:
+        del node.metadata_props[:]  # lines of source code, with paths of this machine
     entry = graph.metadata_props.add()
     entry.key, entry.value = KEY, document.to_json()
     with atomic_path(path) as temporary:
@@ -150,9 +160,9 @@ def _to_onnx(
 
 
 def _example(samples: Samples) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
-    rows = np.resize(np.arange(len(samples)), _EXAMPLES)
-    inputs = tuple(torch.from_numpy(samples.features[name][rows]).float() for name in samples.modalities)
-    return inputs, torch.from_numpy(samples.present[rows])
+    """Give zeros to trace with: a ``.pt2`` archive keeps them, and real samples are nobody else's."""
+    inputs = tuple(torch.zeros(_EXAMPLES, x.shape[1]) for x in samples.features.values())
+    return inputs, torch.ones(_EXAMPLES, len(inputs), dtype=torch.bool)
 
 
 def _shapes(samples: Samples) -> tuple[tuple[dict[int, Any], ...], dict[int, Any]]:

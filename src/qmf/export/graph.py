@@ -10,10 +10,21 @@ from torch import Tensor, nn
 from qmf.calibration import PatternCalibration
 from qmf.fusion import QualityAwareFusion
 
-__all__ = ["OUTPUTS", "ServedModel"]
+__all__ = ["OUTPUTS", "ServedModel", "input_names"]
 
 OUTPUTS = ("logits", "probabilities", "unimodal_logits", "weights", "uncertainty", "evidence")
 """What the graph gives, in order: ``logits`` are those before, ``probabilities`` those after calibration."""
+
+_PRESENT = "present"
+
+
+def input_names(modalities: Sequence[str]) -> list[str]:
+    """Give the names of the inputs, those of the modalities and ``present`` [M + 1].
+
+    A modality that is called as an output or as ``present`` has ``input_`` in front.
+    """
+    taken = (*OUTPUTS, _PRESENT)
+    return [*(f"input_{name}" if name in taken else name for name in modalities), _PRESENT]
 
 
 class ServedModel(nn.Module):

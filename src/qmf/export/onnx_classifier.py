@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from qmf.answering import AnsweringMixin
 from qmf.data import Samples
-from qmf.errors import ConfigError, ModelFolderError
+from qmf.errors import MissingDependencyError, ModelFolderError
 from qmf.export.document import KEY, ExportDocument
 from qmf.sample_input import SampleInputMixin
 from qmf.types import FusionArrays
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OnnxClassifier", "run_session"]
 
-_ROWS = 4096  # per run: bounds the memory, changes no result
+_ROWS = 512  # per run: bounds the memory, changes no result, and more at once are no faster
 _READ = [name for name in FusionArrays._fields if name != "present"]
 
 
@@ -44,7 +44,7 @@ class OnnxClassifier(SampleInputMixin, AnsweringMixin, ClassifierMixin, BaseEsti
     ------
     ModelFolderError
         If the file is missing, damaged, or was not written by `qmf export`.
-    ConfigError
+    MissingDependencyError
         If onnxruntime is not installed.
     """
 
@@ -79,7 +79,9 @@ def open_session(path: Path) -> InferenceSession:
     try:
         import onnxruntime
     except ImportError as error:
-        raise ConfigError("predicting with an ONNX file takes onnxruntime: pip install 'qmf[onnx]'") from error
+        raise MissingDependencyError(
+            "predicting with an ONNX file takes onnxruntime: pip install 'qmf[onnx]'"
+        ) from error
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # graphs of small operations: a second thread doubles the time of one sample
     try:
