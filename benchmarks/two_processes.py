@@ -75,7 +75,9 @@ def main() -> None:
     pairs = [(run(1, arguments.epochs), run(2, arguments.epochs)) for _ in range(arguments.rounds)]
     one, two = (statistics.median(row["seconds"] for row in column) for column in zip(*pairs, strict=True))
     ratio = statistics.median(a["seconds"] / b["seconds"] for a, b in pairs)
-    print(f"one process {SAMPLES / one:.0f} samples/s, two {SAMPLES / two:.0f} samples/s, ratio {ratio:.2f} (1.7 wanted)")
+    print(
+        f"one process {SAMPLES / one:.0f} samples/s, two {SAMPLES / two:.0f} samples/s, ratio {ratio:.2f} (1.7 wanted)"
+    )
     print(f"fused loss after {arguments.epochs} epochs: one {pairs[0][0]['loss']:.4f}, two {pairs[0][1]['loss']:.4f}")
 
 

@@ -140,6 +140,10 @@ class QMFObjective(nn.Module):
     @staticmethod
     def _cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None, smoothing: float) -> Tensor:
         """Cross-entropy of [B, 1 + M, K] logits, one by one, [B, 1 + M]."""
+        if weight is None and not smoothing:
+            index = target[:, None, None].expand(*logits.shape[:2], 1)
+            # Not by log_softmax, which is several times slower along a short last axis.
+            return logits.logsumexp(dim=-1) - logits.gather(2, index).squeeze(2)
         b, heads, k = logits.shape
         repeated = target[:, None].expand(b, heads).reshape(-1)
         losses = F.cross_entropy(logits.reshape(-1, k), repeated, weight, reduction="none", label_smoothing=smoothing)
