@@ -25,6 +25,7 @@ bench: $(VENV)/.installed-dev
 	$(BIN)/python benchmarks/many_seeds.py
 	$(BIN)/python benchmarks/robust_cost.py
 	$(BIN)/python benchmarks/onnx_single.py
+	$(BIN)/python benchmarks/scoring_memory.py
 
 # The tables of docs/results.md; about an hour on two cores. Needs QMF_DATA. A run that was stopped is gone on with.
 TEN_SEEDS := handwritten scene15 landuse21

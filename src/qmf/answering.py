@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils.validation import check_is_fitted
 
 from qmf.abstention import STRONG, abstain_reasons
 from qmf.calibration import FEWEST, Answers, PatternCalibration, calibrate_patterns
@@ -30,6 +29,8 @@ class AnsweringMixin:
         def _samples(self, X: Any, y: ArrayLike | None, *, fitting: bool) -> Samples: ...
 
         def _outputs(self, samples: Samples) -> FusionArrays: ...
+
+        def _check_fitted(self) -> None: ...
 
         def _seed(self) -> int: ...
 
@@ -170,9 +171,6 @@ class AnsweringMixin:
             )
         self.calibration_ = calibration
         return self
-
-    def _check_fitted(self) -> None:
-        check_is_fitted(self, "model_")
 
     def _calibrated(self) -> PatternCalibration:
         if self.calibration_ is None:

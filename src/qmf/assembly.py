@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,8 +14,10 @@ from qmf.data import Samples
 from qmf.encoders import MLPEncoder
 from qmf.encoders.tuned import TunedEncoder
 from qmf.fusion import QualityAwareFusion
-from qmf.training import TensorBatches, dropout_rates
 from qmf.types import FusionOutput
+
+if TYPE_CHECKING:
+    from qmf.training import TensorBatches
 
 __all__ = ["build_model", "in_double", "run_model", "tensor_batches"]
 
@@ -81,6 +84,8 @@ def tensor_batches(samples: Samples, dropout: float | Mapping[str, float] = 0.0)
     ConfigError
         If a rate is not one, or its modality is unknown.
     """
+    from qmf.training import TensorBatches, dropout_rates  # which predicting does not take
+
     inputs = {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in samples.features.items()}
     target = torch.from_numpy(np.asarray(samples.labels, dtype=np.int64))
     rates = dropout_rates(dropout, samples.modalities)

@@ -381,6 +381,9 @@ warmup_epochs, clip_norm, patience, monitor, precision
         for name, value in fitted.items():
             setattr(self, name, value)
 
+    def _check_fitted(self) -> None:
+        check_is_fitted(self, "model_")
+
     def _outputs(self, samples: Samples) -> FusionArrays:
         return run_model(self._predictor, samples).to_arrays()
 

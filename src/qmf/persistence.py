@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from qmf.calibration import PatternCalibration
+from qmf.data import DataSchema
 from qmf.errors import ModelFolderError
 from qmf.model_folder import ENCODERS_FOLDER, ModelContents, read_model, write_model
 from qmf.preparation import ModalitySpec, Preparation
@@ -17,9 +18,7 @@ from qmf.preparation import ModalitySpec, Preparation
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from qmf.data import DataSchema
-
-__all__ = ["ModelFolderMixin", "labels_document", "labels_from", "load_schema"]
+__all__ = ["Fitted", "ModelFolderMixin", "labels_document", "labels_from", "load_schema", "read_fitted"]
 
 _FITTED = ("n_features_in_", "feature_names_in_", "n_iter_")
 
@@ -127,24 +126,14 @@ class ModelFolderMixin:
         ModelFolderError
             If the folder is missing, damaged, truncated, written by a newer format, or not a model folder.
         """
-        contents = read_model(Path(path))
+        fitted = read_fitted(Path(path))
         try:
-            classifier = cls(**_parameters(contents.config["parameters"]))
-            widths = {name: entry["width"] for name, entry in contents.preprocess["modalities"].items()}
-            classes = labels_from(contents.labels)
-            fitted = {
-                name: np.array(value, dtype=object) if isinstance(value, list) else value
-                for name, value in contents.config["fitted"].items()
-            }
-            document = contents.preprocess.get("preparation")
-            preparation = None if document is None else Preparation.load(document, Path(path) / ENCODERS_FOLDER)
-            calibration = None  # as in folders written before there was any
-            if contents.calibration:
-                seed = contents.config["calibration"]["seed"]
-                calibration = PatternCalibration.from_arrays(contents.calibration, seed)
-            classifier.restore(contents.weights, classes, widths, fitted, preparation, calibration)
+            classifier = cls(**fitted.parameters)
+            classifier.restore(
+                fitted.weights, fitted.classes, fitted.widths, fitted.attributes, fitted.preparation, fitted.calibration
+            )
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise ModelFolderError(f"{path} does not fit together ({error}): train the model again.") from error
+            raise _inconsistent(Path(path), error) from error
         return classifier
 
     def plain_parameters(self) -> dict[str, Any]:
@@ -167,6 +156,69 @@ class ModelFolderMixin:
             weights = dict(parameters["class_weight"]).items()
             parameters["class_weight"] = {"pairs": [[_plain(label), float(weight)] for label, weight in weights]}
         return parameters
+
+
+class Fitted(NamedTuple):
+    """What a model folder says of a classifier, in the form that it has in memory.
+
+    Attributes
+    ----------
+    parameters : dict
+        Those of `QMFClassifier`.
+    weights : dict of str to Tensor
+        ``state_dict`` of the model.
+    classes : ndarray [K]
+        Class labels, sorted.
+    widths : dict of str to int
+        Modalities in order, with their number of features.
+    attributes : dict
+        Other fitted attributes by name.
+    preparation : Preparation or None
+        Encoders, where the model was trained on raw samples.
+    calibration : PatternCalibration or None
+        Where it was calibrated.
+    schema : DataSchema or None
+        Which columns of a file are which modality.
+    """
+
+    parameters: dict[str, Any]
+    weights: dict[str, Tensor]
+    classes: NDArray[Any]
+    widths: dict[str, int]
+    attributes: dict[str, Any]
+    preparation: Preparation | None
+    calibration: PatternCalibration | None
+    schema: DataSchema | None
+
+
+def read_fitted(path: Path) -> Fitted:
+    """Read a model folder; raises as `ModelFolderMixin.load`."""
+    contents = read_model(path)
+    try:
+        document, schema = contents.preprocess.get("preparation"), contents.preprocess["schema"]
+        calibration = None  # as in folders written before there was any
+        if contents.calibration:
+            seed = contents.config["calibration"]["seed"]
+            calibration = PatternCalibration.from_arrays(contents.calibration, seed)
+        return Fitted(
+            parameters=_parameters(contents.config["parameters"]),
+            weights=contents.weights,
+            classes=labels_from(contents.labels),
+            widths={name: entry["width"] for name, entry in contents.preprocess["modalities"].items()},
+            attributes={
+                name: np.array(value, dtype=object) if isinstance(value, list) else value
+                for name, value in contents.config["fitted"].items()
+            },
+            preparation=None if document is None else Preparation.load(document, path / ENCODERS_FOLDER),
+            calibration=calibration,
+            schema=None if schema is None else DataSchema.from_document(schema),
+        )
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise _inconsistent(path, error) from error
+
+
+def _inconsistent(path: Path, error: Exception) -> ModelFolderError:
+    return ModelFolderError(f"{path} does not fit together ({error}): train the model again.")
 
 
 def labels_document(classes: NDArray[Any]) -> dict[str, Any]:
@@ -197,8 +249,6 @@ def load_schema(path: Path) -> DataSchema | None:
     ModelFolderError
         As `ModelFolderMixin.load`.
     """
-    from qmf.data import DataSchema
-
     document = read_model(path).preprocess["schema"]
     return None if document is None else DataSchema.from_document(document)
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import validate_data
 
 from qmf.data import ModalityColumns, RawSamples, Samples, from_arrays, raw_from_memory, samples_of_vectors
 from qmf.errors import DataError
@@ -52,6 +51,8 @@ class SampleInputMixin:
             return from_arrays(X if fitting else _without_all_none(X), y)
         if self.views is not None:
             return from_arrays(X, y, views=self.views)
+        from sklearn.utils.validation import validate_data  # slow to import, and files are never in this form
+
         options: dict[str, Any] = {"reset": fitting, "ensure_all_finite": False, "dtype": np.float64}
         checked = validate_data(self, X, **options) if y is None else validate_data(self, X, y, **options)
         return from_arrays(checked) if y is None else from_arrays(checked[0], checked[1])

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from qmf.benchmark.conditions import Condition
 from qmf.benchmark.data import Task, load_seed, prepare_task
@@ -26,7 +27,7 @@ __all__ = ["Progress", "Unit", "read_rows", "run_benchmark", "sample_file"]
 
 _SETTINGS = "benchmark.json"
 # Memory given back to the system after each step costs more than the step: keep it. Read when a process starts.
-_KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
+_WORKER = {"OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def run_benchmark(
     seeds: Sequence[int] = range(5),
     jobs: int = 1,
     trials: int = 0,
+    engine: Literal["local", "ray"] = "local",
     say: Callable[[str], None] = lambda text: None,
     progress: Progress = lambda what, done, total: None,
 ) -> list[dict[str, Any]]:
@@ -88,9 +90,12 @@ def run_benchmark(
     seeds : sequence of int
         Each has its own split, initial weights, order and damage.
     jobs : int
-        Processes.
+        Processes, with the engine local.
     trials : int
         Settings tried for each method on a part of the training data, by Optuna; 0 = those of the recipe.
+    engine : {"local", "ray"}
+        Processes of this machine, or of a Ray cluster to which `folder` is the same; see `qmf.scaleout.cluster`. What a
+        process that dies leaves undone is done by another.
     say : callable
         Told what goes on.
     progress : callable
@@ -104,7 +109,7 @@ def run_benchmark(
     Raises
     ------
     ConfigError
-        If a method is unknown, or `folder` holds another benchmark.
+        If a method is unknown, `folder` holds another benchmark, or Ray is asked for and not installed.
     RunError
         If a method fails.
     """
@@ -121,7 +126,7 @@ def run_benchmark(
     missing = sum(len(unit.seeds) for unit in units) * len(task.conditions)
     progress("found", total - missing, total)
     done = total - missing
-    for unit, error in _run_all(units, jobs, trials):
+    for unit, error in _run_by_ray(units, trials) if engine == "ray" else _run_all(units, jobs, trials):
         if error is not None:
             raise RunError(f"method {unit.method!r} failed: {type(error).__name__}: {error}") from error
         done += len(unit.seeds) * len(task.conditions)
@@ -180,14 +185,14 @@ def _unit(folder: Path, name: str, seeds: Sequence[int], task: Task, budget: Bud
     if not left:
         return None
     # All seeds train together again, so that a run that was killed gives the numbers of one that was not.
-    return Unit(str(folder), name, tuple(seeds), task.conditions, budget, len(task.classes), {})
+    return Unit(str(folder.absolute()), name, tuple(seeds), task.conditions, budget, len(task.classes), {})
 
 
 def _run_all(units: list[Unit], jobs: int, trials: int) -> Iterator[tuple[Unit, Exception | None]]:
     if not units:
         return
     context = multiprocessing.get_context("spawn")
-    with _environment({"OMP_NUM_THREADS": "1", **_KEEP_MEMORY}), ProcessPoolExecutor(jobs, context) as pool:
+    with _environment(_WORKER), ProcessPoolExecutor(jobs, context) as pool:
         waiting = {pool.submit(_run, unit, trials): unit for unit in units}
         while waiting:
             finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
@@ -198,6 +203,14 @@ def _run_all(units: list[Unit], jobs: int, trials: int) -> Iterator[tuple[Unit, 
                 if error is not None:
                     pool.shutdown(cancel_futures=True)
                 yield unit, error if isinstance(error, Exception) else None
+
+
+def _run_by_ray(units: list[Unit], trials: int) -> Iterator[tuple[Unit, Exception | None]]:
+    from qmf.scaleout import cluster, in_order_of_ending
+
+    if units:
+        with cluster():
+            yield from in_order_of_ending(partial(_run, trials=trials), units, environment=_WORKER)
 
 
 def _run(unit: Unit, trials: int) -> None:

@@ -58,4 +58,6 @@ def pattern_positions(patterns: NDArray[np.bool_], present: NDArray[np.bool_]) -
         0..P-1; -1 where the pattern is not among them.
     """
     where = {row.tobytes(): position for position, row in enumerate(np.packbits(patterns, axis=1))}
-    return np.array([where.get(row.tobytes(), -1) for row in np.packbits(present, axis=1)], dtype=np.intp)
+    distinct, position = np.unique(np.packbits(present, axis=1), axis=0, return_inverse=True)
+    found = np.array([where.get(row.tobytes(), -1) for row in distinct], dtype=np.intp)
+    return found[position.reshape(len(present))]

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from qmf.cli.engine import Engine
 from qmf.cli.output import say
 from qmf.errors import ConfigError
 
@@ -23,6 +24,8 @@ def benchmark(
     jobs: Annotated[int | None, typer.Option("--jobs", "-j", min=1, help="Processes; by default one per core.")] = None,
     trials: Annotated[int, typer.Option("--trials", min=0, help="Settings tried for each method on a part of the"
         " training data (extra [tune]); 0 = the recipe's.")] = 0,
+    engine: Annotated[Engine, typer.Option("--engine", help="ray: methods as tasks of a Ray cluster (extra [ray]).")
+        ] = Engine.LOCAL,
     output: Annotated[Path | None, typer.Option("--output", "-o", metavar="DIR", help="Default: qmf-benchmark-RECIPE."
         " A run that was stopped is gone on with.")] = None,
 ) -> None:  # fmt: skip
@@ -57,6 +60,7 @@ def benchmark(
             seeds=parse_seeds(seeds),
             jobs=jobs or os.cpu_count() or 1,
             trials=trials,
+            engine=engine.value,
             say=lambda text: bars.console.print(text, highlight=False),
             progress=progress,
         )

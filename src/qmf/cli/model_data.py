@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from qmf.data import DataSchema, RawSamples, Samples
     from qmf.estimator import QMFClassifier
     from qmf.export.onnx_classifier import OnnxClassifier
+    from qmf.loaded import LoadedClassifier
 
-    Classifier = QMFClassifier | OnnxClassifier
+    Classifier = QMFClassifier | LoadedClassifier | OnnxClassifier
 
 __all__ = [
     "AbsentOption",
@@ -50,9 +51,9 @@ def load_classifier(model: Path) -> Classifier:
         from qmf.export.onnx_classifier import OnnxClassifier
 
         return OnnxClassifier(model)
-    from qmf.estimator import QMFClassifier
+    from qmf.loaded import LoadedClassifier
 
-    return QMFClassifier.load(model)
+    return LoadedClassifier(model)
 
 
 def labelled_samples(classifier: QMFClassifier, model_dir: Path, data: str, absent: list[str]) -> Samples | RawSamples:
@@ -85,11 +86,11 @@ def damaged_samples(
 def parts_of_data(
     classifier: Classifier, model_dir: Path, data: str, absent: list[str]
 ) -> Iterator[Samples | RawSamples]:
-    """Read DATA for a model, labels or not: tables some rows at a time, all else whole."""
-    from qmf.data import read_parts
+    """Read DATA for a model, labels or not: tables and shards some rows at a time, all else whole."""
+    from qmf.data import read_parts, shards_of
 
     schema = _schema(classifier, model_dir, absent)
-    if schema is None or not Path(data).exists():
+    if schema is None or not (Path(data).exists() or shards_of(data)):
         yield _read(classifier, model_dir, data, absent, require_label=False)
         return
     for part in read_parts(data, schema, _ROWS):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
+from qmf.cli.engine import Engine, predictions_of
 from qmf.cli.model_data import (
     AbsentOption,
     DataArgument,
@@ -38,6 +39,9 @@ def predict(
         typer.Option("--sets", metavar="COVERAGE", help="Add sets of labels that hold the true one so often: 0.9."),
     ] = None,
     set_method: Annotated[str, typer.Option("--set-method", help="lac: small sets; aps: adaptive ones.")] = "lac",
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="ray: on the cores of a Ray cluster (extra [ray]); the same file.")
+    ] = Engine.LOCAL,
     as_json: JsonOption = False,
 ) -> None:
     """Predict DATA, one row per sample with label, probabilities, and each modality's weight and uncertainty."""
@@ -47,8 +51,8 @@ def predict(
         raise ConfigError(f"{output}: expected a name ending in {', '.join(WRITERS)}.")
     classifier = load_classifier(model)
     parts = parts_of_data(classifier, model, data, absent or [])
-    predictions = (classifier.predict_full(part, risk=risk) for part in parts)
-    mean = write_predictions(predictions, output, lambda prediction: _frame(classifier, prediction, sets, set_method))
+    with predictions_of(parts, classifier, model, risk, engine) as predictions:
+        mean = write_predictions(predictions, output, lambda given: _frame(classifier, given, sets, set_method))
     say(f"wrote {mean.rows} rows to {output}; {mean.withheld} of them had better not be answered")
     if as_json:
         weights = mean.weights(classifier.modalities_)

@@ -8,6 +8,7 @@ from qmf.data.raw import FILE_TYPES, TYPES, RawModality, RawSamples, Unreadable
 from qmf.data.reading import read_parts, read_raw, read_samples, samples_of_vectors
 from qmf.data.samples import Samples, from_arrays
 from qmf.data.schema import DataSchema, ModalityColumns
+from qmf.data.shards import shards_of
 
 __all__ = [
     "FILE_TYPES",
@@ -28,4 +29,5 @@ __all__ = [
     "read_raw",
     "read_samples",
     "samples_of_vectors",
+    "shards_of",
 ]

@@ -12,6 +12,7 @@ from qmf.data.origin import nearest_name
 from qmf.data.raw import RawSamples
 from qmf.data.samples import Samples, assemble
 from qmf.data.schema import DataSchema
+from qmf.data.shards import read_shard_parts, shards_of
 from qmf.data.tables import read_table, read_table_parts
 from qmf.errors import ConfigError, DataError
 
@@ -127,7 +128,7 @@ def read_parts(source: str | Path, schema: DataSchema, rows: int) -> Iterator[Ra
     Parameters
     ----------
     source : str or Path
-        As `read_raw`. Folders and files of arrays are read whole, and given in one part.
+        As `read_raw`; or shards, see `shards_of`. Folders of pictures and files of arrays are given in one part.
     schema : DataSchema
         What stands where in it. Labels are not read.
     rows : int
@@ -143,6 +144,9 @@ def read_parts(source: str | Path, schema: DataSchema, rows: int) -> Iterator[Ra
     DataError, ConfigError
         As `read_samples`; also after some parts have been given.
     """
+    if shards := shards_of(source):
+        yield from read_shard_parts(shards, schema, rows)
+        return
     path = _file(source, schema)
     if path.suffix.lower() in (".csv", ".jsonl", ".parquet"):
         yield from read_table_parts(path, schema, rows)
