@@ -20,12 +20,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed-dev
-	$(BIN)/python benchmarks/step_overhead.py
-	$(BIN)/python benchmarks/image_encoding.py
-	$(BIN)/python benchmarks/many_seeds.py
-	$(BIN)/python benchmarks/robust_cost.py
-	$(BIN)/python benchmarks/onnx_single.py
-	$(BIN)/python benchmarks/scoring_memory.py
+	for name in $(sort $(wildcard benchmarks/*.py)); do echo $$name; $(BIN)/python $$name || exit 1; done
 
 # The tables of docs/results.md; about an hour on two cores. Needs QMF_DATA. A run that was stopped is gone on with.
 TEN_SEEDS := handwritten scene15 landuse21

@@ -109,6 +109,7 @@ class TrainingConfig(_Section):
     patience: int = Field(20, ge=1, description="Stop after so many epochs without a better validation score.")
     monitor: Literal["objective", "loss", "accuracy"] = "objective"
     precision: Literal["no", "fp16", "bf16"] = "no"
+    compile: bool = False
     validation_fraction: float = Field(0.1, ge=0, lt=1, description="Share of `train` held out, if no file is given.")
 
 

@@ -100,7 +100,7 @@ class QMFClassifier(SampleInputMixin, AnsweringMixin, ModelFolderMixin, Classifi
     label_smoothing : float in [0, 1), default 0
         Label smoothing of the cross-entropies.
     epochs, batch_size, accumulate, optimizer, learning_rate, backbone_learning_rate, weight_decay, schedule, \
-warmup_epochs, clip_norm, patience, monitor, precision
+warmup_epochs, clip_norm, patience, monitor, precision, compile
         How to train; see `qmf.training.TrainingSettings`.
     validation_fraction : float in [0, 1), default 0.1
         Share of each class held out of training to choose the best epoch, to stop early and to calibrate, where `fit`
@@ -183,6 +183,7 @@ warmup_epochs, clip_norm, patience, monitor, precision
         patience: int = 20,
         monitor: str = "objective",
         precision: str = "no",
+        compile: bool = False,
         validation_fraction: float = 0.1,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool = False,
@@ -216,6 +217,7 @@ warmup_epochs, clip_norm, patience, monitor, precision
         self.patience = patience
         self.monitor = monitor
         self.precision = precision
+        self.compile = compile
         self.validation_fraction = validation_fraction
         self.random_state = random_state
         self.verbose = verbose

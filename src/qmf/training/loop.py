@@ -133,6 +133,8 @@ class _Run:
         self.schedule = build_schedule(optimizer, settings, -(-batches // settings.accumulate))
         # `self.model` may be wrapped for several processes; `model` itself holds the weights.
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        if settings.compile:
+            self.model = torch.compile(self.model)
         self.modalities = model.modalities
         self.objective = objective.to(self.accelerator.device)
         sums = torch.zeros(2 + 2 * len(model.modalities), device=self.accelerator.device)

@@ -53,6 +53,9 @@ class TrainingSettings:
         done, and the fused loss alone would stop training at once.
     precision : {"no", "fp16", "bf16"}
         Mixed precision.
+    compile : bool
+        Compile the model by ``torch.compile`` first, which takes up to a minute and, on a CPU, a C++ compiler: pays in
+        long runs of large encoders.
     seed : int
         Seed of everything drawn.
     """
@@ -70,6 +73,7 @@ class TrainingSettings:
     patience: int = 20
     monitor: Literal["objective", "loss", "accuracy"] = "objective"
     precision: Literal["no", "fp16", "bf16"] = "no"
+    compile: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
