@@ -47,7 +47,7 @@ def main() -> None:
 
     def estimators() -> None:
         for seed, part in zip(seeds, parts, strict=True):
-            model = QMFClassifier(epochs=budget.epochs, validation_fraction=0, random_state=seed)
+            model = QMFClassifier(preset="paper", epochs=budget.epochs, validation_fraction=0, random_state=seed)
             model.fit(part.features, part.target)
 
     train_together(make, parts, seeds, Budget(epochs=1))  # the first call of everything is slower
