@@ -17,12 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qmf import QMFClassifier
+from qmf.benchmark.budget import Budget
 from qmf.benchmark.conditions import CLEAN
 from qmf.benchmark.data import load_seed, prepare_task
 from qmf.benchmark.methods import METHODS
 from qmf.benchmark.methods.base import Method
+from qmf.benchmark.part import Part
 from qmf.benchmark.recipe import load_recipe
-from qmf.benchmark.together import Budget, Part, train_together
+from qmf.benchmark.together import train_together
 
 
 def main() -> None:

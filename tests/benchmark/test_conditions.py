@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from qmf.benchmark.conditions import CLEAN, VECTOR_SUITE, damaged_part, missing_patterns
-from qmf.benchmark.together import Part
+from qmf.benchmark.part import Part
 from qmf.corruptions import DEVELOPMENT
 
 

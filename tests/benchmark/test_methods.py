@@ -10,7 +10,8 @@ from qmf.benchmark.methods.base import cross_entropy
 from qmf.benchmark.methods.evidential import conflict, dempster, dirichlet_loss
 from qmf.benchmark.methods.pdf import PDF
 from qmf.benchmark.methods.qmf import QMFPaper
-from qmf.benchmark.together import Part, Trained
+from qmf.benchmark.part import Part
+from qmf.benchmark.together import Trained
 from qmf.errors import ConfigError
 from qmf.objective import QMFObjective
 

@@ -4,9 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from qmf.benchmark.budget import Budget
 from qmf.benchmark.methods import METHODS
-from qmf.benchmark.together import Budget, Part, train_together
+from qmf.benchmark.part import Part
+from qmf.benchmark.together import train_together
+from qmf.benchmark.vectorised_training import _bytes
 from qmf.errors import DataError
+from qmf.randomness import keyed_generator
 
 WIDTHS = {"a": 4, "b": 3}
 BUDGET = Budget(epochs=2, batch_size=16, hidden=8)
@@ -54,3 +58,12 @@ def test_the_best_single_modality_is_the_one_that_says_something():
 def test_parts_of_different_sizes_are_refused():
     with pytest.raises(DataError, match=r"parts of \[50, 40\] samples cannot be trained together"):
         train_together(lambda: METHODS["static"](WIDTHS, 3), [part(0), part(1, 40)], [0, 1], BUDGET)
+
+
+@pytest.mark.parametrize("drawn_before", [0, 1, 2])
+@pytest.mark.parametrize("n", [4, 8, 13, 4096])
+def test_bytes_are_those_of_the_generator(drawn_before, n):
+    first, second = (keyed_generator(0, "bytes") for _ in range(2))
+    for generator in (first, second):
+        generator.integers(0, 1 << 32, drawn_before, dtype=np.uint32)
+    assert _bytes(first, n).tobytes() == second.bytes(n)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from qmf.benchmark.conditions import Condition
 from qmf.benchmark.methods import Method
-from qmf.benchmark.together import Part
+from qmf.benchmark.part import Part
 from qmf.metrics import (
     accuracy,
     area_under_risk_coverage,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from qmf.benchmark.together import Part
+from qmf.benchmark.part import Part
 from qmf.corruptions import corrupt_vectors, paper_hit, swap_partner
 from qmf.randomness import keyed_generator
 

@@ -17,8 +17,8 @@ from qmf.benchmark.conditions import CLEAN, VECTOR_SUITE, Condition, damaged_par
 from qmf.benchmark.digits import load_digit_pairs
 from qmf.benchmark.doubted import VALUES_FILE
 from qmf.benchmark.gas_drift import load_gas_drift
+from qmf.benchmark.part import Part
 from qmf.benchmark.recipe import Recipe
-from qmf.benchmark.together import Part
 from qmf.data import DataSchema, ModalityColumns, RawSamples, Samples, read_raw, read_samples
 from qmf.datasets import load_handwritten, load_named
 from qmf.errors import ConfigError, DataError

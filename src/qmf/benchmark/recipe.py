@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from qmf.benchmark.together import Budget
+from qmf.benchmark.budget import Budget
 from qmf.config import ModalityConfig, read_config
 from qmf.errors import ConfigError
 

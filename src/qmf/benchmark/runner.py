@@ -14,11 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from qmf.benchmark.budget import Budget
 from qmf.benchmark.conditions import Condition
 from qmf.benchmark.data import Task, load_seed, prepare_task
 from qmf.benchmark.methods import METHODS, find_method
 from qmf.benchmark.recipe import Recipe
-from qmf.benchmark.together import Budget
 from qmf.errors import ConfigError, RunError
 from qmf.files import atomic_path, atomic_write_text
 from qmf.model_folder import package_versions

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from qmf.benchmark.methods import Method
-from qmf.benchmark.together import Part, train_together
+from qmf.benchmark.part import Part
+from qmf.benchmark.together import train_together
 from qmf.errors import MissingDependencyError
 from qmf.randomness import derive_seed
 

@@ -15,6 +15,7 @@ from torch.func import functional_call, vmap
 from torch.fx.experimental.proxy_tensor import make_fx
 
 from qmf.benchmark.methods.base import Method, Step
+from qmf.benchmark.traced_graph import simplified
 
 __all__ = ["VectorisedLoss"]
 
@@ -34,6 +35,7 @@ class VectorisedLoss:
 
     def __init__(self, model: Method, names: Sequence[str], *, complete: bool) -> None:
         self.step, self.names = _TrainingStep(model, complete=complete), tuple(names)
+        self.complete = complete
         self.traced: dict[torch.Size, Callable[..., Any]] = {}
 
     def __call__(
@@ -63,13 +65,20 @@ class VectorisedLoss:
         step : Step
             Each part with a leading axis of S, but for the progress, which is that of all.
         """
-        arguments = (list(h), f, list(params), list(buffers), present, target, step)
+        m = len(h)
+        flat = [*h, f, *params, *buffers, present, target, *step]
+
+        def losses(*flat: Tensor) -> tuple[Tensor, list[Tensor | None]]:
+            state = list(flat[m + 1 : -7])
+            own, there, classes = state[: len(params)], flat[-7], flat[-6]
+            return self._losses(list(flat[:m]), flat[m], own, state[len(params) :], there, classes, Step(*flat[-5:]))
+
         if present.shape not in self.traced:
-            # make_fx counts the arguments of a function, and would count `self` of a method among them.
             with torch.enable_grad():
-                self.traced[present.shape] = make_fx(lambda *given: self._losses(*given))(*arguments)
+                traced = make_fx(losses)(*flat)
+            self.traced[present.shape] = simplified(traced, len(flat) - 7 if self.complete else None)
         with torch.no_grad():
-            result: tuple[Tensor, list[Tensor | None]] = self.traced[present.shape](*arguments)
+            result: tuple[Tensor, list[Tensor | None]] = self.traced[present.shape](*flat)
         return result
 
     def _losses(

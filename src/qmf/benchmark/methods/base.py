@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qmf.encoders import MLPEncoder
 from qmf.heads import BatchedLinearHeads
 from qmf.types import FusionOutput
 
-__all__ = ["GivenDropout", "Method", "Step", "cross_entropy", "mean_where", "shares"]
+__all__ = ["GivenDropout", "Method", "Step", "cross_entropy", "fused_cross_entropy", "mean_where", "shares"]
 
 
 class Step(NamedTuple):
@@ -164,7 +163,7 @@ class Method(nn.Module):
         Tensor []
             The loss.
         """
-        return F.cross_entropy(output.logits, target) + mean_where(cost, output.present).sum()
+        return fused_cross_entropy(output, target) + mean_where(cost, output.present).sum()
 
     def training_step(
         self, h: Sequence[Tensor], f: Tensor, present: Tensor, target: Tensor, step: Step, *, complete: bool
@@ -192,6 +191,11 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     index = target[:, None, None].expand(*logits.shape[:2], 1)
     # Not by log_softmax, which is several times slower along a short last axis.
     return logits.logsumexp(dim=-1) - logits.gather(2, index).squeeze(2)
+
+
+def fused_cross_entropy(output: FusionOutput, target: Tensor) -> Tensor:
+    """Give the mean of ``l(f)``, the cross-entropy of the fused logits [B, K]."""
+    return cross_entropy(output.logits[:, None], target).mean()
 
 
 def mean_where(x: Tensor, there: Tensor) -> Tensor:

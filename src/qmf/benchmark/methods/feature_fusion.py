@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qmf.benchmark.methods.base import Method, Step, mean_where, shares
+from qmf.benchmark.methods.base import Method, Step, fused_cross_entropy, mean_where, shares
 from qmf.types import FusionOutput
 
 __all__ = ["MMTM", "Alignment", "Concat"]
@@ -31,7 +31,7 @@ class Concat(Method):
 
     def loss(self, output: FusionOutput, cost: Tensor, target: Tensor, step: Step) -> Tensor:
         """Give the cross-entropy of the joint classifier; unimodal heads are not trained through it."""
-        return F.cross_entropy(output.logits, target)
+        return fused_cross_entropy(output, target)
 
 
 class Alignment(Method):
@@ -71,7 +71,7 @@ class Alignment(Method):
         """Give fused and unimodal cross-entropies and the distance."""
         unimodal = mean_where(cost, output.present).sum()
         distance = output.uncertainty[:, 0].mean()
-        return F.cross_entropy(output.logits, target) + unimodal + self.alignment_weight * distance
+        return fused_cross_entropy(output, target) + unimodal + self.alignment_weight * distance
 
 
 class MMTM(Method):
@@ -100,4 +100,4 @@ class MMTM(Method):
 
     def loss(self, output: FusionOutput, cost: Tensor, target: Tensor, step: Step) -> Tensor:
         """Give the cross-entropy of the fused output, as published."""
-        return F.cross_entropy(output.logits, target)
+        return fused_cross_entropy(output, target)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
-from qmf.benchmark.methods.base import Method, Step, shares
+from qmf.benchmark.methods.base import Method, Step, fused_cross_entropy, shares
 from qmf.types import FusionOutput
 
 __all__ = ["LateFusion", "MaskOracle", "MatchedStatic"]
@@ -33,7 +32,7 @@ class LateFusion(MatchedStatic):
 
     def loss(self, output: FusionOutput, cost: Tensor, target: Tensor, step: Step) -> Tensor:
         """Give the cross-entropy of the fused output."""
-        return F.cross_entropy(output.logits, target)
+        return fused_cross_entropy(output, target)
 
 
 class MaskOracle(MatchedStatic):

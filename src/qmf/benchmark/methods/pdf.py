@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qmf.benchmark.methods.base import Method, Step, mean_where
+from qmf.benchmark.methods.base import Method, Step, fused_cross_entropy, mean_where
 from qmf.types import FusionOutput
 
 __all__ = ["PDF"]
@@ -50,7 +49,7 @@ class PDF(Method):
         """Give fused and unimodal cross-entropies, and how far off the predicted probabilities are."""
         off = ((1 - output.uncertainty) - (-cost.detach()).exp()).abs()
         both = mean_where(cost, output.present).sum() + mean_where(off, output.present).sum()
-        return F.cross_entropy(output.logits, target) + both
+        return fused_cross_entropy(output, target) + both
 
     @staticmethod
     def _calibration(f: Tensor, present: Tensor) -> Tensor:
