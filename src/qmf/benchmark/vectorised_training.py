@@ -15,7 +15,7 @@ from qmf.benchmark.budget import Budget
 from qmf.benchmark.flat_parameters import FlatParameters
 from qmf.benchmark.methods.base import GivenDropout, Method, Step
 from qmf.benchmark.part import Part
-from qmf.benchmark.stacked_heads import StackedHeads
+from qmf.benchmark.stacked_heads import StackedHeads, modalities_first, models_first
 from qmf.benchmark.vectorised_loss import VectorisedLoss
 from qmf.randomness import keyed_generator
 
@@ -45,7 +45,7 @@ def vectorised_training(
     """
     run = _Training(models, parts, seeds, budget)
     run.run()
-    return run.params.values
+    return models_first(run.params.values)
 
 
 class _Training:
@@ -55,7 +55,7 @@ class _Training:
         params, buffers = stack_module_state(list(models))
         self.model = copy.deepcopy(models[0]).train()
         self.seeds, self.budget, self.n = seeds, budget, len(parts[0])
-        self.params = FlatParameters(params)
+        self.params = FlatParameters(modalities_first(params, len(parts[0].features)))
         self.optimiser = torch.optim.AdamW(
             [self.params.block], budget.learning_rate, weight_decay=budget.weight_decay, fused=True
         )
@@ -70,17 +70,15 @@ class _Training:
         self.low = self.scale = torch.zeros(len(seeds), len(self.widths))
         dropouts = {name: m for name, m in self.model.named_modules() if isinstance(m, GivenDropout) and m.rate > 0}
         self.masks = _Masks(dropouts)
-        keep = [self.masks.share.get(_dropout(m), 1.0) for m in range(len(self.widths))]
-        self.heads = StackedHeads(self.params, keep)
+        self.heads = StackedHeads(self.params, len(self.widths), self.masks.keep)
         self.own = [name for name in params if not name.startswith(("encoders.", "heads."))]
-        self.own_dropouts = [name for name in dropouts if not name.startswith("encoders.")]
         self.buffers = {name: b for name, b in buffers.items() if not name.startswith("encoders.")}
-        names = [*self._shared(), *self.buffers, *(f"{name}.mask" for name in self.own_dropouts)]
+        values, gradients = models_first(self.params.values), models_first(self.params.gradients)
+        # What the loss may read: all but the encoders.
+        self.shared = {name: values[name] for name in ("heads.weight", "heads.bias", *self.own)}
+        self.shared_gradients = [gradients[name] for name in self.shared]
+        names = [*self.shared, *self.buffers, *(f"{name}.mask" for name in self.masks.others)]
         self.loss = VectorisedLoss(self.model, names, complete=self.complete)
-
-    def _shared(self) -> list[str]:
-        """Give the names of the parameters that the loss may read: all but the encoders'."""
-        return ["heads.weight", "heads.bias", *self.own]
 
     def run(self) -> None:
         """Train to the last epoch."""
@@ -92,7 +90,7 @@ class _Training:
                 rate = self.budget.learning_rate * 0.5 * (1 + np.cos(np.pi * done / steps))
                 self.optimiser.param_groups[0]["lr"] = rate
                 batch = slice(start, start + size)
-                self._step((order[:, batch] + offset), self.masks.kept(draws[:, batch]), epoch)
+                self._step(order[:, batch] + offset, draws[:, batch], epoch)
                 done += 1
             if self.model.remembers:
                 self._end_epoch()
@@ -109,36 +107,34 @@ class _Training:
         return torch.stack(orders), torch.stack(drawn).view(len(drawn), self.n, -1)
 
     @torch.no_grad()
-    def _step(self, index: Tensor, kept: dict[str, Tensor], epoch: int) -> None:
+    def _step(self, index: Tensor, draws: Tensor, epoch: int) -> None:
         rows = index.flatten()
         present, target, total, count = (
             table.index_select(0, rows).unflatten(0, index.shape)
             for table in (self.present, self.target, self.total, self.count)
         )
         z = self.z.index_select(0, rows).unflatten(0, index.shape).split(self.widths, dim=2)
-        h, f = self.heads.forward(z, self._heads_masks(kept, present))
+        h, f = self.heads.forward(z, self._mask(draws, present))
         step = Step(torch.tensor(epoch / self.budget.epochs), total, count, self.low, self.scale)
-        buffers = [*self.buffers.values(), *(kept[name] / self.masks.share[name] for name in self.own_dropouts)]
-        shared = self._shared()
-        each, gradients = self.loss(h, f, [self.params.values[name] for name in shared], buffers, present, target, step)
+        buffers = [*self.buffers.values(), *self.masks.of_others(draws)]
+        each, gradients = self.loss(h.unbind(), f, list(self.shared.values()), buffers, present, target, step)
         self.heads.backward(z, h, gradients)
-        for name, gradient in zip(shared, gradients[len(h) + 1 :], strict=True):
+        for name, held, gradient in zip(self.shared, self.shared_gradients, gradients[len(h) + 1 :], strict=True):
             if gradient is not None:
                 # A method may use the heads once more, on other features.
-                held = self.params.gradients[name]
                 held.add_(gradient) if name.startswith("heads.") else held.copy_(gradient)
         self.optimiser.step()
         if self.model.remembers:
             self.total.index_add_(0, rows, (each * present).flatten(0, 1))
             self.count.index_add_(0, rows, present.float().flatten(0, 1))
 
-    def _heads_masks(self, kept: Mapping[str, Tensor], present: Tensor) -> list[Tensor | None]:
-        """Give the mask of each modality's features: 0 where dropped or absent."""
-        masks = [kept.get(_dropout(m)) for m in range(len(self.widths))]
+    def _mask(self, draws: Tensor, present: Tensor) -> Tensor | None:
+        """Give the mask [M, S, B, H] of the features: 0 where dropped or absent."""
+        mask = self.masks.of_encoders(draws)
         if self.complete:
-            return masks
-        there = present.float()[..., None].unbind(dim=2)
-        return [gone if mask is None else mask * gone for mask, gone in zip(masks, there, strict=True)]
+            return mask
+        there = present.float().permute(2, 0, 1)[..., None]
+        return there if mask is None else mask.mul_(there)
 
     def _end_epoch(self) -> None:
         """Take the bounds of the mean loss, as `LossHistory.end_epoch` does."""
@@ -152,33 +148,45 @@ class _Training:
 
 
 class _Masks:
-    """From drawn bytes to the masks of all dropouts of a model.
+    """From drawn bytes to the masks of all dropouts of a model: one byte for each unit, below a bound it is dropped.
 
     Parameters
     ----------
     dropouts : mapping of str to GivenDropout
-        By name.
+        By name; those of the encoders come first and are alike.
 
     Attributes
     ----------
     width : int
         Bytes that a sample takes.
-    share : dict of str to float
-        Share of units that each keeps, to 1/256 as they are drawn.
+    keep : float
+        Share of units that the encoders keep, to 1/256 as they are drawn.
+    others : list of str
+        Names of the dropouts that are not the encoders'.
     """
 
     def __init__(self, dropouts: Mapping[str, GivenDropout]) -> None:
-        of_256 = {name: round(256 * dropout.rate) for name, dropout in dropouts.items()}
-        self.share = {name: 1 - dropped / 256 for name, dropped in of_256.items()}
-        self.widths = [dropout.width for dropout in dropouts.values()]
-        self.width = sum(self.widths)
-        self.least = torch.tensor(list(of_256.values()), dtype=torch.uint8).repeat_interleave(torch.tensor(self.widths))
+        self.encoders = [dropout for name, dropout in dropouts.items() if name.startswith("encoders.")]
+        rest = {name: dropout for name, dropout in dropouts.items() if not name.startswith("encoders.")}
+        self.others, self.rest = list(rest), list(rest.values())
+        self.keep = 1 - _of_256(self.encoders[0]) / 256 if self.encoders else 1.0
+        self.of_all_encoders = sum(dropout.width for dropout in self.encoders)
+        self.width = self.of_all_encoders + sum(dropout.width for dropout in self.rest)
 
-    def kept(self, draw: Tensor) -> dict[str, Tensor]:
-        """Give a mask [S, B, width] for each dropout, from bytes [S, B, W]: 0 at its rate, else 1."""
-        # Straight into floats: a boolean mask costs five times as much, here and where it is used.
-        masks = torch.ge(draw, self.least, out=torch.empty(draw.shape))
-        return dict(zip(self.share, masks.split(self.widths, dim=2), strict=True))
+    def of_encoders(self, draw: Tensor) -> Tensor | None:
+        """Give a mask [M, S, B, H] of 0 and 1 from bytes [S, B, W]; None without dropout."""
+        if not self.encoders:
+            return None
+        units = draw[..., : self.of_all_encoders].unflatten(2, (len(self.encoders), -1)).permute(2, 0, 1, 3)
+        # In order first: comparing in strips takes ten times as long. And straight into floats: a boolean mask costs
+        # five times as much, here and where it is used.
+        return torch.ge(units.contiguous(), _of_256(self.encoders[0]), out=torch.empty(units.shape))
+
+    def of_others(self, draw: Tensor) -> list[Tensor]:
+        """Give a mask [S, B, width] for each of `others`, scaled to keep the mean."""
+        parts = draw[..., self.of_all_encoders :].split([dropout.width for dropout in self.rest], dim=2)
+        bounds = [_of_256(dropout) for dropout in self.rest]
+        return [(part >= bound) / (1 - bound / 256) for part, bound in zip(parts, bounds, strict=True)]
 
 
 def _bytes(generator: np.random.Generator, n: int) -> NDArray[np.uint8]:
@@ -196,5 +204,5 @@ def _standardised(x: Tensor, buffers: Mapping[str, Tensor], m: int) -> Tensor:
     return (x - mean) / std
 
 
-def _dropout(m: int) -> str:
-    return f"encoders.{m}.dropout"
+def _of_256(dropout: GivenDropout) -> int:
+    return round(256 * dropout.rate)
