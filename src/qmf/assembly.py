@@ -14,6 +14,7 @@ from qmf.data import Samples
 from qmf.encoders import MLPEncoder
 from qmf.encoders.tuned import TunedEncoder
 from qmf.fusion import QualityAwareFusion
+from qmf.subset import Subset
 from qmf.types import FusionOutput
 
 if TYPE_CHECKING:
@@ -64,12 +65,12 @@ def build_model(
     return QualityAwareFusion(encoders, num_classes, preset=preset, uncertainty=uncertainty, weighting=weighting)
 
 
-def tensor_batches(samples: Samples, dropout: float | Mapping[str, float] = 0.0) -> TensorBatches:
+def tensor_batches(subset: Subset, dropout: float | Mapping[str, float] = 0.0) -> TensorBatches:
     """Give samples, whose labels are positions of classes, as the data set that training takes.
 
     Parameters
     ----------
-    samples : Samples
+    subset : Subset
         The samples.
     dropout : float or mapping of str to float
         Rates of modality dropout, see `qmf.training.dropout_rates`.
@@ -86,10 +87,11 @@ def tensor_batches(samples: Samples, dropout: float | Mapping[str, float] = 0.0)
     """
     from qmf.training import TensorBatches, dropout_rates  # which predicting does not take
 
+    samples, rates = subset.samples, dropout_rates(dropout, subset.samples.modalities)
     inputs = {name: torch.from_numpy(np.ascontiguousarray(x)) for name, x in samples.features.items()}
     target = torch.from_numpy(np.asarray(samples.labels, dtype=np.int64))
-    rates = dropout_rates(dropout, samples.modalities)
-    return TensorBatches(inputs, torch.from_numpy(samples.present), target, rates)
+    rows = None if len(subset) == len(samples) else torch.from_numpy(subset.rows)
+    return TensorBatches(inputs, torch.from_numpy(samples.present), target, rates, rows)
 
 
 def in_double(model: QualityAwareFusion) -> QualityAwareFusion:

@@ -50,13 +50,19 @@ class DataConfig(_Section):
     """What to train on."""
 
     train: str = Field(
-        description="A file (CSV, Parquet, JSONL, NPZ, MAT), a folder with a sub-folder of pictures per class, a"
-        " built-in name such as 'handwritten', or a known data set as NAME:FOLDER:SPLIT, 'mvsa:${QMF_DATA}/mvsa:train'."
+        description="A file (CSV, Parquet, JSONL, NPZ, MAT); shards: a folder or pattern of Parquet files or of"
+        " WebDataset tars; a folder with a sub-folder of pictures per class; a built-in name such as 'handwritten'; or"
+        " a known data set as NAME:FOLDER:SPLIT, 'mvsa:${QMF_DATA}/mvsa:train'."
     )
     validation: str | None = Field(None, description="Held-out data; by default a share of `train` is held out.")
     modalities: dict[str, ModalityConfig] = Field({}, description="Modality name to what it is; empty for built-ins.")
     label: str = Field("label", description="Column or key of the label.")
     id: str | None = Field(None, description="Column of the sample id; by default the row number.")
+    streaming: bool = Field(
+        False,
+        description="Read CSV, Parquet and JSONL files some rows at a time, and keep what is trained on beside the"
+        " model while it is trained, not in memory. Shards are always read so.",
+    )
     on_error: Literal["raise", "absent"] = Field("raise", description="What a value means that cannot be read.")
     workers: int | None = Field(
         None, ge=0, description="Processes that decode files; by default one per core, up to 8."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,10 +21,8 @@ from qmf.assembly import build_model, in_double, run_model, tensor_batches
 from qmf.calibration import PatternCalibration
 from qmf.data import (
     RawSamples,
+    SampleParts,
     Samples,
-    encode_labels,
-    holdout_split,
-    match_modalities,
 )
 from qmf.errors import ConfigError, DataError
 from qmf.fusion import QualityAwareFusion
@@ -34,14 +31,11 @@ from qmf.persistence import ModelFolderMixin
 from qmf.preparation import (
     Preparation,
     Problem,
-    damaged_copies,
-    vectors_as_raw,
-    with_copies,
 )
 from qmf.ranking import Pairs
-from qmf.sample_input import SampleInputMixin
 from qmf.training import TrainingSettings, train
 from qmf.training.random_state import seeded
+from qmf.training_input import TrainingInputMixin
 from qmf.types import FusionArrays
 
 if TYPE_CHECKING:
@@ -49,8 +43,13 @@ if TYPE_CHECKING:
 
 __all__ = ["QMFClassifier"]
 
+# Of more samples than these, so many are drawn: enough to learn what follows from them, few enough for memory.
+_NUMBERS = 1 << 25  # to standardise a modality: samples times features
+_TYPICAL = 50_000
+_CALIBRATING = 100_000
 
-class QMFClassifier(SampleInputMixin, AnsweringMixin, ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
+
+class QMFClassifier(TrainingInputMixin, AnsweringMixin, ModelFolderMixin, ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # sklearn is untyped
     """Quality-aware multimodal classifier: trusts each modality per sample, and says how far.
 
     ``X``, wherever it is asked for, is one of
@@ -135,7 +134,7 @@ warmup_epochs, clip_norm, patience, monitor, precision, compile
     problems_ : list of Problem
         What could not be read in training and counts as absent (``on_error="absent"``).
     train_ids_ : ndarray of str
-        Ids of the samples trained on, in the order of the history.
+        Ids of the samples trained on, in the order of the history; not in a model that was loaded.
 
     References
     ----------
@@ -227,7 +226,7 @@ warmup_epochs, clip_norm, patience, monitor, precision, compile
         X: Any,
         y: ArrayLike | None = None,
         *,
-        validation: tuple[Any, ArrayLike] | Samples | RawSamples | None = None,
+        validation: tuple[Any, ArrayLike] | Samples | RawSamples | SampleParts | None = None,
         run_dir: str | Path | None = None,
         resume: bool = False,
     ) -> QMFClassifier:
@@ -236,13 +235,15 @@ warmup_epochs, clip_norm, patience, monitor, precision, compile
         Parameters
         ----------
         X : see the class
-            Training samples; or `Samples` or `RawSamples` with labels.
+            Training samples; or `Samples` or `RawSamples` with labels; or `SampleParts`, more than memory holds
+            (`qmf.data.read_in_parts`), which are written to `run_dir` and read from there.
         y : array [N], optional
             Labels: integers, strings or booleans. Only left out where X has them.
-        validation : (X, y), Samples or RawSamples, optional
+        validation : (X, y), Samples, RawSamples or SampleParts, optional
             Held-out samples that choose the best epoch and calibrate, instead of a share of X.
         run_dir : str or Path, optional
-            Where checkpoints and ``metrics.jsonl`` go; without it, nothing is written.
+            Where checkpoints and ``metrics.jsonl`` go, and samples that come in parts; without it, nothing is
+            written.
         resume : bool, default False
             Go on from the checkpoint in `run_dir`, if there is one.
 
@@ -262,26 +263,27 @@ warmup_epochs, clip_norm, patience, monitor, precision, compile
         """
         self.problems_: list[Problem] = []
         self.preparation_: Preparation | None = None
-        given = self._given(X, y, fitting=True)
+        folder = None if run_dir is None else Path(run_dir)
+        given = self._stored(X, folder, "data") if isinstance(X, SampleParts) else self._given(X, y, fitting=True)
         samples = self._encoded(given, fitting=True)
         labels = self._labels(samples)
         seed = self._seed()
         settings = self._settings(seed)
         self.classes_, target = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
-            raise DataError(
-                f"{samples.source}: only one class, {self.classes_.tolist()[0]!r}, in all labels; two are needed."
-            )
+            only = self.classes_.tolist()[0]
+            raise DataError(f"{samples.source}: only one class, {only!r}, in all labels; two are needed.")
         self.modalities_ = samples.modalities
         self.widths_ = {name: x.shape[1] for name, x in samples.features.items()}
         self.n_features_in_ = sum(self.widths_.values())
-        kept, held_out = self._hold_out(samples, target, validation, seed)
-        training = self._augmented(replace(samples, labels=target), given, kept, seed)
-        self.train_ids_ = training.ids
+        kept, held_out = self._hold_out(replace(samples, labels=target), validation, seed, folder)
+        training = self._augmented(kept, given, seed)
+        self._ids = training.samples.ids, training.rows
         with seeded(seed, "initial weights"):
             self.model_ = self._build_model()
-        for encoder, (m, x) in zip(self.model_.encoders, enumerate(training.features.values()), strict=True):
-            encoder.standardise(torch.from_numpy(x[training.present[:, m]]))
+        for encoder, (name, width) in zip(self.model_.encoders, self.widths_.items(), strict=True):
+            some = training.at_most(max(_NUMBERS // width, 1), seed, "standardise")
+            encoder.standardise(some.vectors(name))
         objective = QMFObjective(
             len(training),
             len(self.modalities_),
@@ -299,18 +301,26 @@ warmup_epochs, clip_norm, patience, monitor, precision, compile
             tensor_batches(training, self.modality_dropout),
             tensor_batches(held_out) if held_out is not None else None,
             settings,
-            folder=None if run_dir is None else Path(run_dir),
+            folder=folder,
             resume=resume,
             verbose=self.verbose,
         )
         self.model_ = self.model_.cpu().eval()
-        inputs = {name: torch.from_numpy(x) for name, x in training.features.items()}
-        self.model_.fit_typicality(inputs, torch.from_numpy(training.present))
+        usual = training.at_most(_TYPICAL, seed, "typicality").copied()
+        inputs = {name: torch.from_numpy(x) for name, x in usual.features.items()}
+        self.model_.fit_typicality(inputs, torch.from_numpy(usual.present))
         self._predictor = in_double(self.model_)
-        self.calibration_: PatternCalibration | None = self._calibration(held_out, seed)
+        calibrating = None if held_out is None else held_out.at_most(_CALIBRATING, seed, "calibration").copied()
+        self.calibration_: PatternCalibration | None = self._calibration(calibrating, seed)
         self.history_: LossHistory | None = None if objective.history is None else objective.history.cpu()
         self.training_rows_, self.n_iter_ = result.rows, len(result.rows)
         return self
+
+    @property
+    def train_ids_(self) -> NDArray[np.str_]:
+        """Ids of the samples trained on; see the class."""
+        ids, rows = self._ids
+        return ids[rows]
 
     def hardest_samples(self, modality: str, k: int = 20) -> list[tuple[str, float]]:
         """Give the training samples that stayed hardest in one modality: the first places to look for bad data.
@@ -340,7 +350,8 @@ warmup_epochs, clip_norm, patience, monitor, precision, compile
         if history is None:
             raise ConfigError("no history was kept: it needs ranking_weight > 0 and is not saved in the model folder.")
         pairs = history.hardest(self.modalities_.index(modality), k)
-        return [(str(self.train_ids_[i]), loss) for i, loss in pairs]
+        ids, rows = self._ids
+        return [(str(ids[rows[i]]), loss) for i, loss in pairs]
 
     def restore(
         self,
@@ -394,34 +405,6 @@ warmup_epochs, clip_norm, patience, monitor, precision, compile
             raise DataError(f"{samples.source}: no labels; training needs y.")
         check_classification_targets(samples.labels)
         return samples.labels
-
-    def _hold_out(
-        self, samples: Samples, target: NDArray[np.int64], validation: Any, seed: int
-    ) -> tuple[NDArray[np.intp], Samples | None]:
-        """Give the rows that are trained on, and the validation samples, labels as positions in `classes_`."""
-        if validation is not None:
-            given = match_modalities(self._validation_samples(validation), self.widths_)
-            return np.arange(len(samples)), replace(given, labels=encode_labels(given, self.classes_))
-        if not 0 <= self.validation_fraction < 1:
-            raise ConfigError(f"validation_fraction={self.validation_fraction!r}: expected a number in [0, 1).")
-        kept, held = holdout_split(target, self.validation_fraction, seed)
-        if self.validation_fraction and not len(held):
-            warnings.warn(
-                f"no class has enough samples to hold out a share of {self.validation_fraction}: training to the last"
-                " epoch without a validation set. Give validation=(X, y), or set validation_fraction=0.",
-                UserWarning,
-                stacklevel=3,
-            )
-        return kept, replace(samples, labels=target).take(held) if len(held) else None
-
-    def _augmented(self, coded: Samples, given: Samples | RawSamples, rows: NDArray[np.intp], seed: int) -> Samples:
-        """Give the samples that are trained on, and their damaged copies."""
-        training = coded if len(rows) == len(coded) else coded.take(rows)
-        if not self.augmentation:
-            return training
-        raw = given.take(rows) if isinstance(given, RawSamples) else vectors_as_raw(training)
-        copies = damaged_copies(raw, self.augmentation, seed=seed)
-        return with_copies(training, copies, lambda copy: self._prepared(copy, fitting=True))
 
     def _build_model(self) -> QualityAwareFusion:
         return build_model(

@@ -107,3 +107,14 @@ def test_a_cut_tar_is_refused(tars):
 def test_shards_of_two_kinds_are_refused(parquet_shards, tars):
     with pytest.raises(DataError, match="one kind"):
         shards_of(tars)
+
+
+def test_numbers_of_json_may_be_written_either_way_but_texts_among_them_are_refused(tmp_path):
+    places = DataSchema({"probe": ModalityColumns(("probe",))}, None, None)
+    for name, second in (("good", [3, 4.5]), ("bad", [3, "x"])):
+        objects = {f"{k}.json": json.dumps({"probe": probe}).encode() for k, probe in enumerate(([1, 2.0], second))}
+        write_tar(tmp_path / f"{name}.tar", objects)
+    (part,) = read_parts(tmp_path / "good.tar", places, 10)
+    assert part.modalities["probe"].values.tolist() == [[1.0, 2.0], [3.0, 4.5]]
+    with pytest.raises(DataError, match=r"bad\.tar: values of 'probe' cannot stand in one column: unexpected value"):
+        list(read_parts(tmp_path / "bad.tar", places, 10))

@@ -66,7 +66,7 @@ def classifier(**options):
 
 def test_numbers_with_gaps_by_hand():
     raw = RawModality("numeric", np.array([[1.0, 5.0], [3.0, np.nan], [np.nan, np.nan]]), ("a", "b"))
-    step = NumericStep.fit(raw)
+    step = NumericStep.fit([NumericStep.summary(raw)], raw.columns)
     assert step.mean == (2.0, 5.0)
     assert step.gaps == (False, True)
     np.testing.assert_array_equal(step(raw), [[-1, 0, 0], [1, 0, 1], [np.nan] * 3])
@@ -76,7 +76,8 @@ def test_numbers_with_gaps_by_hand():
 
 def test_categories_by_hand():
     cells = np.array([["x", "u"], ["y", None], [None, None]], dtype=object)
-    step = CategoricalStep.fit(RawModality("categorical", cells, ("a", "b")))
+    raw = RawModality("categorical", cells, ("a", "b"))
+    step = CategoricalStep.fit([CategoricalStep.summary(raw)], raw.columns)
     assert step.categories == (("x", "y"), ("u", None))
     np.testing.assert_array_equal(step(RawModality("categorical", cells)), [[1, 0, 1, 0], [0, 1, 0, 1], [np.nan] * 4])
     with pytest.warns(UserWarning, match="column 'a': z not seen in training"):

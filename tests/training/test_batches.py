@@ -48,3 +48,15 @@ def test_all_ranks_together_see_every_sample_once(n, size, world):
     alone = [sorted(batch.index.tolist()) for batch in data.shuffled(size, 0, 0)]
     together = [np.concatenate([batch.index.numpy() for batch in step]) for step in zip(*ranks, strict=True)]
     assert [sorted(index[index >= 0].tolist()) for index in together] == alone
+
+
+def test_a_data_set_of_some_rows_is_that_of_their_copies():
+    whole, rows = dataset(9, complete=False), torch.tensor([7, 2, 0])
+    some = TensorBatches(whole.inputs, whole.present, whole.target, rows=rows)
+    copies = TensorBatches({n: x[rows] for n, x in whole.inputs.items()}, whole.present[rows], whole.target[rows])
+    assert len(some) == 3
+    for one, other in zip(some.shuffled(2, 0, 0), copies.shuffled(2, 0, 0), strict=True):
+        assert torch.equal(one.inputs["a"], other.inputs["a"])
+        assert torch.equal(one.present, other.present)
+        assert torch.equal(one.target, other.target)
+        assert torch.equal(one.index, other.index)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,6 +18,7 @@ from qmf.errors import ConfigError
 
 if TYPE_CHECKING:
     from qmf.config import Config
+    from qmf.data import RawSamples, SampleParts, Samples
     from qmf.estimator import QMFClassifier
 
 __all__ = ["fit", "schema"]
@@ -35,7 +37,7 @@ def fit(
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="No progress bar.")] = False,
 ) -> None:
     """Train a classifier and write its model folder."""
-    from qmf.cli.sources import read_source
+    from qmf.cli.sources import read_training
     from qmf.model_folder import check_replaceable
     from qmf.training.processes import is_main_process, part
 
@@ -46,14 +48,12 @@ def fit(
         _check_unfinished(run_dir, resume=resume, overwrite=overwrite)
     columns = data_schema(config)
     data = config.data
-    samples = read_source(data.train, columns, part="train", seed=config.seed, require_label=True)
-    validation = None
-    if data.validation is not None:
-        validation = read_source(data.validation, columns, part="test", seed=config.seed, require_label=True)
+    read = partial(read_training, schema=columns, seed=config.seed, streaming=data.streaming)
+    samples = read(data.train, part="train")
+    validation = None if data.validation is None else read(data.validation, part="test")
     classifier = _classifier(config, verbose=not quiet)
     if is_main_process():
-        names = ", ".join(samples.modalities)
-        say(f"training on {len(samples)} samples, {len(samples.modalities)} modalities: {names}")
+        say(_training_on(samples, run_dir))
     classifier.fit(samples, validation=validation, run_dir=run_dir, resume=resume)
     part()
     if not is_main_process():
@@ -98,6 +98,15 @@ def _classifier(config: Config, *, verbose: bool) -> QMFClassifier:
     return QMFClassifier(**parameters, random_state=config.seed, verbose=verbose)
 
 
+def _training_on(samples: Samples | RawSamples | SampleParts, run_dir: Path) -> str:
+    from qmf.data import SampleParts
+
+    if isinstance(samples, SampleParts):
+        return f"reading {samples.source} in parts; what is trained on is kept in {run_dir} until the model is written"
+    names = ", ".join(samples.modalities)
+    return f"training on {len(samples)} samples, {len(samples.modalities)} modalities: {names}"
+
+
 def _check_unfinished(run_dir: Path, *, resume: bool, overwrite: bool) -> None:
     if not run_dir.exists() or resume:
         return
@@ -107,9 +116,11 @@ def _check_unfinished(run_dir: Path, *, resume: bool, overwrite: bool) -> None:
 
 
 def _finish_run(classifier: QMFClassifier, run_dir: Path, config: Config) -> None:
-    """Leave in the run's folder what people want later, and drop the checkpoint that only a resume needs."""
+    """Leave in the run's folder what people want later, and drop the samples that were kept there."""
     from qmf.files import atomic_write_text
 
+    for name in ("data", "validation"):
+        shutil.rmtree(run_dir / name, ignore_errors=True)
     atomic_write_text(run_dir / "config.json", config.model_dump_json(indent=1) + "\n")
     if classifier.problems_:
         lines = [json.dumps(asdict(problem)) for problem in classifier.problems_]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 from qmf.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
-    from qmf.data import DataSchema, RawSamples, Samples
+    from qmf.data import DataSchema, RawSamples, SampleParts, Samples
 
-__all__ = ["BUILT_IN", "is_built_in", "read_source"]
+__all__ = ["BUILT_IN", "is_built_in", "read_source", "read_training"]
 
 BUILT_IN = ("handwritten",)
 _PARTS: dict[str, Literal["train", "test"] | None] = {"train": "train", "test": "test", "all": None}
@@ -68,15 +68,55 @@ def read_source(
         from qmf.datasets import load_named
 
         return load_named(source)
-    from qmf.data import read_raw, read_samples
+    from qmf.data import read_raw, read_samples, shards_of
 
-    if not Path(source).exists():
+    if not (Path(source).exists() or shards_of(source)):
         raise DataError(f"{source} does not exist: expected a file, or a built-in data set ({', '.join(BUILT_IN)}).")
+    schema = _declared(schema, source)
+    read = read_samples if all(place.type == "vector" for place in schema.modalities.values()) else read_raw
+    return read(source, schema, require_label=require_label)
+
+
+def read_training(
+    source: str,
+    schema: DataSchema | None,
+    *,
+    part: Literal["train", "test"],
+    seed: int,
+    streaming: bool,
+) -> Samples | RawSamples | SampleParts:
+    """Read labelled DATA to train on or to validate: shards, and with `streaming` tables, in parts.
+
+    Parameters
+    ----------
+    source, schema, part, seed
+        As in `read_source`.
+    streaming : bool
+        Whether a table is read in parts as well.
+
+    Returns
+    -------
+    Samples, RawSamples or SampleParts
+        The samples.
+
+    Raises
+    ------
+    ConfigError, DataError
+        As `read_source`; or if what is to be read in parts is neither a table nor shards.
+    """
+    from qmf.data import read_in_parts, shards_of
+
+    if streaming or shards_of(source):
+        return read_in_parts(source, _declared(schema, source))
+    return read_source(source, schema, part=part, seed=seed, require_label=True)
+
+
+def _declared(schema: DataSchema | None, source: str) -> DataSchema:
+    """Give the schema, which a file needs."""
     if schema is None:
         raise ConfigError(
             f"{source}: which columns are which modality? `qmf init {source}` writes a proposal; or say it in a"
             " configuration (data.modalities), or with --set 'data.modalities={NAME: {columns: [COLUMN, ...]}}' --set"
             " data.label=COLUMN."
         )
-    read = read_samples if all(place.type == "vector" for place in schema.modalities.values()) else read_raw
-    return read(source, schema, require_label=require_label)
+    return schema

@@ -11,7 +11,11 @@ from numpy.typing import ArrayLike, NDArray
 from qmf.data.origin import Origin, first_few
 from qmf.errors import DataError
 
-__all__ = ["checked_ids", "checked_labels", "require_length"]
+__all__ = ["INTEGER", "checked_ids", "checked_labels", "require_length"]
+
+# Written the one way an integer is written, so that no two texts become the same label.
+INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
+
 
 _PLAIN = {bool: np.bool_, int: np.int64, str: np.str_}
 

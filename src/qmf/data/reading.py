@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from qmf.data.arrays import read_arrays
+from qmf.data.joining import joined
 from qmf.data.memory import read_image_folder
 from qmf.data.origin import nearest_name
 from qmf.data.raw import RawSamples
@@ -16,7 +17,7 @@ from qmf.data.shards import read_shard_parts, shards_of
 from qmf.data.tables import read_table, read_table_parts
 from qmf.errors import ConfigError, DataError
 
-__all__ = ["read_parts", "read_raw", "read_samples", "samples_of_vectors"]
+__all__ = ["read_parts", "read_raw", "read_samples", "samples_of_vectors", "table_file"]
 
 _READERS = {
     ".csv": read_table,
@@ -25,6 +26,9 @@ _READERS = {
     ".mat": read_arrays,
     ".npz": read_arrays,
 }
+
+_ROWS = 10_000  # of shards at a time
+_TABLES = (".csv", ".jsonl", ".parquet")
 
 
 def read_samples(source: str | Path, schema: DataSchema, *, require_label: bool) -> Samples:
@@ -97,7 +101,7 @@ def read_raw(source: str | Path, schema: DataSchema, *, require_label: bool) -> 
     Parameters
     ----------
     source : str or Path
-        The file. Its ending says its format. Paths in it are relative to its folder.
+        The file. Its ending says its format. Paths in it are relative to its folder. Or shards, see `shards_of`.
     schema : DataSchema
         What stands where in it, and of which type.
     require_label : bool
@@ -114,11 +118,14 @@ def read_raw(source: str | Path, schema: DataSchema, *, require_label: bool) -> 
     DataError, ConfigError
         As `read_samples`.
     """
+    if require_label and schema.label is None:
+        raise ConfigError(f"{source}: labels are needed, but the schema names no label column.")
+    if shards := shards_of(source):
+        parts = list(read_shard_parts(shards, schema, _ROWS, require_label=require_label))
+        return joined(parts, str(source), written=shards[0].suffix.lower() == ".tar")
     path = _file(source, schema)
     if path.is_dir():
         return read_image_folder(path, modality=next(iter(schema.modalities)))
-    if require_label and schema.label is None:
-        raise ConfigError(f"{path}: labels are needed, but the schema names no label column.")
     return _READERS[path.suffix.lower()](path, schema, require_label=require_label)
 
 
@@ -148,10 +155,24 @@ def read_parts(source: str | Path, schema: DataSchema, rows: int) -> Iterator[Ra
         yield from read_shard_parts(shards, schema, rows)
         return
     path = _file(source, schema)
-    if path.suffix.lower() in (".csv", ".jsonl", ".parquet"):
+    if path.suffix.lower() in _TABLES:
         yield from read_table_parts(path, schema, rows)
     else:
         yield read_raw(source, replace(schema, label=None), require_label=False)
+
+
+def table_file(source: str | Path, schema: DataSchema) -> Path:
+    """Give the path of a table that can be read some rows at a time.
+
+    Raises
+    ------
+    DataError
+        If nothing stands there, or something else.
+    """
+    path = _file(source, schema)
+    if path.suffix.lower() not in _TABLES:
+        raise DataError(f"{path} cannot be read in parts: expected {', '.join(_TABLES)}, or shards of Parquet or tar.")
+    return path
 
 
 def _file(source: str | Path, schema: DataSchema) -> Path:

@@ -59,6 +59,11 @@ class Samples:
         """Names of the M modalities, in order."""
         return tuple(self.features)
 
+    @property
+    def mapped(self) -> bool:
+        """True if features are on disk and memory maps them, see `qmf.data.store_samples`."""
+        return any(isinstance(x, np.memmap) for x in self.features.values())
+
     def take(self, indices: ArrayLike) -> Samples:
         """Give some of the samples.
 
@@ -79,9 +84,9 @@ class Samples:
         """
         chosen = np.asarray(indices)
         chosen = np.flatnonzero(chosen) if chosen.dtype == bool and len(chosen) == len(self) else chosen.astype(np.intp)
-        features = {name: x[chosen] for name, x in self.features.items()}
+        features = {name: np.asarray(x[chosen]) for name, x in self.features.items()}
         labels = None if self.labels is None else self.labels[chosen]
-        return Samples(features, self.present[chosen], self.ids[chosen], labels, self.source)
+        return Samples(features, self.present[chosen], np.asarray(self.ids[chosen]), labels, self.source)
 
     def without(self, *modalities: str) -> Samples:
         """Give the same samples with some modalities declared absent.

@@ -55,7 +55,9 @@ def shards_of(source: str | Path) -> list[Path]:
     return shards
 
 
-def read_shard_parts(shards: list[Path], schema: DataSchema, rows: int) -> Iterator[RawSamples]:
+def read_shard_parts(
+    shards: list[Path], schema: DataSchema, rows: int, *, require_label: bool = False
+) -> Iterator[RawSamples]:
     """Read shards some samples at a time: memory grows neither with their size nor with their number.
 
     Parameters
@@ -63,9 +65,11 @@ def read_shard_parts(shards: list[Path], schema: DataSchema, rows: int) -> Itera
     shards : list of pathlib.Path
         At least one; see `shards_of`.
     schema : DataSchema
-        What stands where in them. Labels are not read.
+        What stands where in them.
     rows : int
         At most so many samples in a part.
+    require_label : bool, default False
+        Whether to read labels; those of tars are given as they are written, as texts or as JSON has them.
 
     Yields
     ------
@@ -80,14 +84,14 @@ def read_shard_parts(shards: list[Path], schema: DataSchema, rows: int) -> Itera
     """
     for shard in shards:
         if shard.suffix.lower() == ".tar":
-            yield from read_tar_parts(shard, schema, rows)
+            yield from read_tar_parts(shard, schema, rows, require_label=require_label)
         else:
-            yield from _parquet_parts(shard, schema, rows)
+            yield from _parquet_parts(shard, schema, rows, require_label)
 
 
-def _parquet_parts(shard: Path, schema: DataSchema, rows: int) -> Iterator[RawSamples]:
+def _parquet_parts(shard: Path, schema: DataSchema, rows: int, require_label: bool) -> Iterator[RawSamples]:
     first = 0
-    for part in read_table_parts(shard, schema, rows):
+    for part in read_table_parts(shard, schema, rows, require_label=require_label):
         if schema.id is None:
             ids = np.array([f"{shard.stem}:{row}" for row in range(first, first + len(part))])
             part = replace(part, origin=replace(part.origin, ids=ids))

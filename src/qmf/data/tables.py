@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from qmf.data.cells import UNREADABLE_MARK, decoded, is_utf8, raw_modality
 from qmf.data.columns import require_column, select_columns
 from qmf.data.frame_parts import frame_parts, frame_schema
-from qmf.data.labels import checked_ids, checked_labels, require_length
+from qmf.data.labels import INTEGER, checked_ids, checked_labels, require_length
 from qmf.data.origin import Origin
 from qmf.data.raw import RawModality, RawSamples
 from qmf.data.schema import DataSchema
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     import polars as pl
 
 __all__ = ["read_table", "read_table_parts"]
-
-# Written the one way an integer is written, so that no two texts become the same label.
-_INTEGER = r"^(0|-?[1-9][0-9]{0,17})$"
 
 _T = TypeVar("_T")
 
@@ -71,20 +69,24 @@ def read_table(path: Path, schema: DataSchema, *, require_label: bool) -> RawSam
         require_column(schema.id, names, "the sample id", str(path))
     wanted = [*(column for chosen in columns.values() for column in chosen), label, schema.id]
     frame = _reading(path, lambda: load([name for name in dict.fromkeys(wanted) if name is not None]))
-    return _samples(frame, columns, label, schema, path, require_label=require_label, first=0)
+    typed = partial(_labels, path=path, require_label=require_label)
+    return _samples(frame, columns, label, schema, path, first=0, labels=typed)
 
 
-def read_table_parts(path: Path, schema: DataSchema, rows: int) -> Iterator[RawSamples]:
-    """Read a CSV, Parquet or JSONL file some rows at a time, for prediction: memory does not grow with the file.
+def read_table_parts(path: Path, schema: DataSchema, rows: int, *, require_label: bool = False) -> Iterator[RawSamples]:
+    """Read a CSV, Parquet or JSONL file some rows at a time: memory does not grow with the file.
 
     Parameters
     ----------
     path : pathlib.Path
         A file that is there and not empty.
     schema : DataSchema
-        What stands where in it. Labels are not read.
+        What stands where in it.
     rows : int
         At most so many samples in a part.
+    require_label : bool, default False
+        Whether to read labels. Those of CSV files are given as they are written, as texts: only the whole file tells
+        whether all of them are integers.
 
     Yields
     ------
@@ -105,11 +107,14 @@ def read_table_parts(path: Path, schema: DataSchema, rows: int) -> Iterator[RawS
     columns = {name: _columns_of(name, schema, names, path) for name in schema.modalities}
     if schema.id is not None:
         require_column(schema.id, names, "the sample id", str(path))
-    wanted = list(dict.fromkeys([*(column for chosen in columns.values() for column in chosen), schema.id]))
+    label = schema.label if require_label else None
+    if label is not None:
+        require_column(label, names, "the label", str(path))
+    wanted = dict.fromkeys([*(column for chosen in columns.values() for column in chosen), label, schema.id])
     parts = frame_parts(path, [name for name in wanted if name is not None], rows)
     first = 0
     while (part := _reading(path, lambda: next(parts, None))) is not None:
-        yield _samples(part, columns, None, schema, path, require_label=False, first=first)
+        yield _samples(part, columns, label, schema, path, first=first, labels=_plain)
         first += len(part)
 
 
@@ -120,17 +125,17 @@ def _samples(
     schema: DataSchema,
     path: Path,
     *,
-    require_label: bool,
     first: int,
+    labels: Callable[[pl.Series], NDArray[Any] | None],
 ) -> RawSamples:
-    """Make samples of rows of the file, the first of which is its row `first`."""
+    """Make samples of rows of the file, the first of which is its row `first`; `labels` reads their column."""
     if not len(frame):
         raise DataError(f"{path} has no rows; expected samples.")
     origin = _origin(path, frame, schema.id, first)
-    labels = None if label is None else _labels(frame[label], path, require_label=require_label)
+    given = None if label is None else labels(frame[label])
     _refuse_undecodable(frame, [name for name in (label, schema.id) if name is not None], origin)
     modalities = _modalities(frame, columns, schema, path, origin)
-    checked = None if labels is None else checked_labels(labels, origin, f"label {label!r}")
+    checked = None if given is None else checked_labels(given, origin, f"label {label!r}")
     if checked is not None:
         require_length(len(frame), checked, f"labels ({label})", origin)
     return RawSamples(modalities, checked, origin)
@@ -276,14 +281,14 @@ def _is_text(series: pl.Series) -> bool:
     return inner == pl.String
 
 
-def _labels(series: pl.Series, path: Path, *, require_label: bool) -> NDArray[Any] | None:
+def _labels(series: pl.Series, *, path: Path, require_label: bool) -> NDArray[Any] | None:
     import polars as pl
 
     texts = series.fill_null("").str.strip_chars() if _is(path, ".csv") else None
     empty = series.is_null() if texts is None else texts == ""
     if not require_label and empty.all():
         return None
-    if texts is not None and texts.filter(~empty).str.contains(_INTEGER).all():
+    if texts is not None and texts.filter(~empty).str.contains(INTEGER).all():
         series = texts.cast(pl.Int64, strict=False)
     return _plain(series)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import tarfile
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from qmf.data.cells import raw_modality
-from qmf.data.labels import checked_ids
+from qmf.data.labels import checked_ids, checked_labels
 from qmf.data.origin import Origin, first_few
 from qmf.data.raw import FILE_TYPES, RawSamples
 from qmf.data.schema import DataSchema
@@ -23,7 +25,7 @@ __all__ = ["read_tar_parts"]
 _REMEDY = "leave its file out"
 
 
-def read_tar_parts(path: Path, schema: DataSchema, rows: int) -> Iterator[RawSamples]:
+def read_tar_parts(path: Path, schema: DataSchema, rows: int, *, require_label: bool = False) -> Iterator[RawSamples]:
     """Read a WebDataset tar some samples at a time.
 
     A modality's column is the ending of a file (``jpg`` in ``0017.jpg``), or a key of the object in ``0017.json``.
@@ -33,9 +35,11 @@ def read_tar_parts(path: Path, schema: DataSchema, rows: int) -> Iterator[RawSam
     path : pathlib.Path
         A tar, plain or compressed.
     schema : DataSchema
-        Which ending or key is which modality. Labels are not read.
+        Which ending or key is which modality, and which the label: ``cls``, if it stands in ``0017.cls``.
     rows : int
         At most so many samples in a part.
+    require_label : bool, default False
+        Whether to read labels; what a file holds is given as it is written, as text.
 
     Yields
     ------
@@ -50,10 +54,11 @@ def read_tar_parts(path: Path, schema: DataSchema, rows: int) -> Iterator[RawSam
         As `raw_modality`.
     """
     columns = {name: [*place.columns] for name, place in schema.modalities.items()}
-    wanted = {column for chosen in columns.values() for column in chosen} | ({schema.id} if schema.id else set())
-    samples, first = _samples(path, wanted), 0
+    label = schema.label if require_label else None
+    wanted = {*(column for chosen in columns.values() for column in chosen), schema.id, label}
+    samples, first = _samples(path, {column for column in wanted if column is not None}), 0
     while part := list(islice(samples, rows)):
-        yield _part(path, part, columns, schema, first)
+        yield _part(path, part, columns, replace(schema, label=label), first)
         first += len(part)
     if not first:
         raise DataError(f"{path} holds no samples; expected files such as 000017.jpg and 000017.txt.")
@@ -73,7 +78,13 @@ def _part(
     modalities = {}
     for name, chosen in columns.items():
         kind = schema.modalities[name].type
-        series = {column: _series(column, [cells.get(column) for _, cells in samples], kind) for column in chosen}
+        series = {}
+        for column in chosen:
+            try:
+                series[column] = _series(column, [cells.get(column) for _, cells in samples], kind)
+            except TypeError as error:  # numbers and texts, say, or lists and numbers
+                reason = (str(error).strip() or "they are of several types").splitlines()[0]
+                raise DataError(f"{path}: values of {column!r} cannot stand in one column: {reason}.") from error
         frame = nw.from_native(pl.DataFrame(series), eager_only=True)
         modalities[name] = raw_modality(frame, chosen, kind, name, path.parent, origin)
     if not np.any([modality.present for modality in modalities.values()]):
@@ -82,7 +93,18 @@ def _part(
             f"{path}: no sample has a file or key called {first_few(map(repr, wanted), len(wanted))}, which the model"
             f" takes. Files are called KEY.{wanted[0]}, or KEY.json holds {wanted[0]!r}."
         )
-    return RawSamples(modalities, None, origin)
+    if schema.label is None:
+        return RawSamples(modalities, None, origin)
+    given = [cells.get(schema.label) for _, cells in samples]
+    labels = [cell.decode("utf-8", "replace").strip() if isinstance(cell, bytes) else cell for cell in given]
+    return RawSamples(modalities, checked_labels(_objects(labels), origin, f"label {schema.label!r}"), origin)
+
+
+def _objects(cells: list[Any]) -> NDArray[Any]:
+    """Give an array of what is there, whatever its types: NumPy would make texts of a mixture."""
+    values = np.empty(len(cells), dtype=object)
+    values[:] = cells
+    return values
 
 
 def _series(column: str, cells: list[Any], kind: str) -> Any:
@@ -93,7 +115,16 @@ def _series(column: str, cells: list[Any], kind: str) -> Any:
         return pl.Series(column, cells, dtype=pl.String)
     if kind in FILE_TYPES:
         return pl.Series(column, cells, dtype=pl.Binary)
+    if kind in ("vector", "numeric"):
+        cells = [_floats(cell) for cell in cells]
     return pl.Series(column, cells)
+
+
+def _floats(cell: Any) -> Any:
+    """Give numbers of JSON, where 1 and 1.0 may stand side by side, as floats; anything else as it is."""
+    if isinstance(cell, list):
+        return [_floats(item) for item in cell]
+    return float(cell) if isinstance(cell, int) and not isinstance(cell, bool) else cell
 
 
 def _samples(path: Path, wanted: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:

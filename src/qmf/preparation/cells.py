@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +22,15 @@ class VectorStep:
 
     width: int
 
+    @staticmethod
+    def summary(raw: RawModality) -> int:
+        """Give what `fit` takes of some samples: the width."""
+        return int(raw.values.shape[1])
+
     @classmethod
-    def fit(cls, raw: RawModality) -> VectorStep:
-        """Learn the width."""
-        return cls(raw.values.shape[1])
+    def fit(cls, summaries: Sequence[int], columns: tuple[str, ...]) -> VectorStep:
+        """Learn the width, from a summary of each part of the samples."""
+        return cls(summaries[0])
 
     def __call__(self, raw: RawModality) -> NDArray[np.float64]:
         """Give [N, D], NaN where empty."""
@@ -58,15 +64,21 @@ class NumericStep:
         """Number of features: D and one for each column with gaps."""
         return len(self.mean) + sum(self.gaps)
 
-    @classmethod
-    def fit(cls, raw: RawModality) -> NumericStep:
-        """Learn means and which columns have gaps."""
+    @staticmethod
+    def summary(raw: RawModality) -> NDArray[np.float64]:
+        """Give what `fit` takes of some samples, [3, D]: sums, how many numbers there are, and how many gaps."""
         x, there = raw.values, raw.present
         empty = np.isnan(x)
-        counts = np.maximum((~empty).sum(axis=0), 1)
-        mean = np.where(empty, 0.0, x).sum(axis=0) / counts
-        columns = raw.columns or tuple(str(j) for j in range(x.shape[1]))
-        return cls(columns, tuple(mean.tolist()), tuple((empty & there[:, None]).any(axis=0).tolist()))
+        return np.stack(
+            [np.where(empty, 0.0, x).sum(axis=0), (~empty).sum(axis=0), (empty & there[:, None]).sum(axis=0)]
+        )
+
+    @classmethod
+    def fit(cls, summaries: Sequence[NDArray[np.float64]], columns: tuple[str, ...]) -> NumericStep:
+        """Learn means and which columns have gaps, from a summary of each part of the samples."""
+        total, counts, gaps = np.sum(summaries, axis=0)
+        mean = total / np.maximum(counts, 1)
+        return cls(columns or _numbered(len(mean)), tuple(mean.tolist()), tuple((gaps > 0).tolist()))
 
     def __call__(self, raw: RawModality) -> NDArray[np.float64]:
         """Give [N, width], NaN where the modality is absent.
@@ -113,13 +125,18 @@ class CategoricalStep:
         """Number of features."""
         return sum(map(len, self.categories))
 
-    @classmethod
-    def fit(cls, raw: RawModality) -> CategoricalStep:
-        """Learn the categories."""
+    @staticmethod
+    def summary(raw: RawModality) -> list[set[str | None]]:
+        """Give what `fit` takes of some samples: the categories of each column."""
         rows = raw.values[raw.present]
-        found = [set(rows[:, j].tolist()) for j in range(rows.shape[1])]
-        ordered = tuple(tuple(sorted(c - {None})) + ((None,) if None in c else ()) for c in found)
-        return cls(raw.columns or tuple(str(j) for j in range(rows.shape[1])), ordered)
+        return [set(rows[:, j].tolist()) for j in range(rows.shape[1])]
+
+    @classmethod
+    def fit(cls, summaries: Sequence[list[set[str | None]]], columns: tuple[str, ...]) -> CategoricalStep:
+        """Learn the categories, from a summary of each part of the samples."""
+        found = [set[str | None]().union(*parts) for parts in zip(*summaries, strict=True)]
+        ordered = tuple(_sorted(categories) for categories in found)
+        return cls(columns or _numbered(len(ordered)), ordered)
 
     def __call__(self, raw: RawModality) -> NDArray[np.float64]:
         """Give [N, width], NaN where the modality is absent.
@@ -151,3 +168,12 @@ class CategoricalStep:
         rows = np.flatnonzero(codes >= 0)
         features[rows, codes[rows]] = 1.0
         return features
+
+
+def _sorted(categories: set[str | None]) -> tuple[str | None, ...]:
+    named = sorted(category for category in categories if category is not None)
+    return (*named, None) if None in categories else tuple(named)
+
+
+def _numbered(columns: int) -> tuple[str, ...]:
+    return tuple(map(str, range(columns)))

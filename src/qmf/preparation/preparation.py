@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -84,16 +84,38 @@ class Preparation:
         ConfigError
             If an encoder does not exist, or a modality is specified that the samples do not have.
         """
+        return cls.fit_parts(lambda: iter([raw]), specs)
+
+    @classmethod
+    def fit_parts(cls, parts: Callable[[], Iterator[RawSamples]], specs: Mapping[str, ModalitySpec]) -> Preparation:
+        """As `fit`, from training samples that come in parts.
+
+        Parameters
+        ----------
+        parts : callable
+            Goes through all parts, each of the same modalities; only numbers and categories take more than the first.
+        specs : mapping of str to ModalitySpec
+            As in `fit`.
+        """
+        raw = next(parts())
         unknown = [name for name in specs if name not in raw.modalities]
         if unknown:
             raise ConfigError(f"{raw.source}: no modality {unknown[0]!r}; there are {', '.join(raw.modalities)}.")
         chosen = {name: specs.get(name, ModalitySpec.parse(name, m.type)) for name, m in raw.modalities.items()}
-        steps: dict[str, Any] = {}
         for name, modality in raw.modalities.items():
-            spec = chosen[name]
-            if spec.type != modality.type:
-                raise ConfigError(f"{raw.source}: modality {name!r} is {modality.type}, not {spec.type}.")
-            steps[name] = _CELLS[spec.type].fit(modality) if spec.type in _CELLS else _opened(spec, None)
+            if chosen[name].type != modality.type:
+                raise ConfigError(f"{raw.source}: modality {name!r} is {modality.type}, not {chosen[name].type}.")
+        cells = {name: _CELLS[spec.type] for name, spec in chosen.items() if spec.type in _CELLS}
+        summaries: dict[str, list[Any]] = {name: [] for name in cells}
+        for part in parts() if any(step is not VectorStep for step in cells.values()) else [raw]:
+            for name, step in cells.items():
+                summaries[name].append(step.summary(part.modalities[name]))
+        steps: dict[str, Any] = {
+            name: cells[name].fit(summaries[name], raw.modalities[name].columns)
+            if name in cells
+            else _opened(spec, None)
+            for name, spec in chosen.items()
+        }
         return cls(chosen, steps)
 
     def __call__(

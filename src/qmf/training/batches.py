@@ -76,16 +76,26 @@ class TensorBatches:
         True classes.
     dropout : sequence of M float, optional
         Rates of modality dropout in `shuffled`, see `dropped_presence`; none by default.
+    rows : Tensor [n], int64, optional
+        The data set is these rows of `inputs`, `present` and `target`, in this order; by default all N. Of inputs that
+        memory maps, a batch reads its own rows only.
     """
 
     def __init__(
-        self, inputs: Mapping[str, Tensor], present: Tensor, target: Tensor, dropout: Sequence[float] = ()
+        self,
+        inputs: Mapping[str, Tensor],
+        present: Tensor,
+        target: Tensor,
+        dropout: Sequence[float] = (),
+        rows: Tensor | None = None,
     ) -> None:
         self.inputs = dict(inputs)
+        self.rows = rows
         self.dropout = tuple(dropout) if any(dropout) else ()
-        self.present = None if bool(present.all()) else present
+        own = present if rows is None else present[rows]
+        self.present = None if bool(own.all()) else own
         self.num_modalities = present.shape[1]
-        self.target = target
+        self.target = target if rows is None else target[rows]
 
     def __len__(self) -> int:
         return len(self.target)
@@ -105,9 +115,10 @@ class TensorBatches:
             What is there of all samples, instead of the data set's own.
         """
         safe = rows.clamp(min=0)
+        stored = safe if self.rows is None else self.rows[safe]
         present = self.present if present is None else present
         return Batch(
-            {name: x[safe] for name, x in self.inputs.items()},
+            {name: x[stored] for name, x in self.inputs.items()},
             None if present is None else present[safe],
             self.target[safe],
             rows,

@@ -312,6 +312,7 @@ def _fingerprint(
         if part is not None:
             hasher.update(repr([(name, tuple(x.shape), str(x.dtype)) for name, x in part.inputs.items()]).encode())
             hasher.update(repr(part.dropout).encode())
-            for tensor in (part.target, *part.inputs.values()):
+            rows = () if part.rows is None else (part.rows,)
+            for tensor in (part.target, *rows, *part.inputs.values()):
                 hasher.update(tensor.contiguous().numpy().data)
     return hasher.hexdigest()
