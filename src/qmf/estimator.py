@@ -263,12 +263,11 @@ warmup_epochs, clip_norm, patience, monitor, precision, compile
         """
         self.problems_: list[Problem] = []
         self.preparation_: Preparation | None = None
-        folder = None if run_dir is None else Path(run_dir)
+        folder, seed = None if run_dir is None else Path(run_dir), self._seed()
+        settings = self._settings(seed)
         given = self._stored(X, folder, "data") if isinstance(X, SampleParts) else self._given(X, y, fitting=True)
         samples = self._encoded(given, fitting=True)
         labels = self._labels(samples)
-        seed = self._seed()
-        settings = self._settings(seed)
         self.classes_, target = np.unique(labels, return_inverse=True)
         if len(self.classes_) < 2:
             only = self.classes_.tolist()[0]

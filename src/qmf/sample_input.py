@@ -66,8 +66,7 @@ class SampleInputMixin:
             self.preparation_ = Preparation.fit(raw, self._specs())
         if self.preparation_ is None:
             return samples_of_vectors(raw)
-        with encoding_progress(shown=self.verbose) as progress:
-            samples, problems = self.preparation_(raw, on_error=self.on_error, workers=self.workers, progress=progress)
+        samples, problems = self._encoded_raw(raw)
         if fitting:
             self.problems_ += problems
         elif problems:
@@ -77,6 +76,11 @@ class SampleInputMixin:
                 stacklevel=4,
             )
         return samples
+
+    def _encoded_raw(self, raw: RawSamples) -> tuple[Samples, list[Problem]]:
+        assert self.preparation_ is not None
+        with encoding_progress(shown=self.verbose) as progress:
+            return self.preparation_(raw, on_error=self.on_error, workers=self.workers, progress=progress)
 
     def _validation_samples(self, validation: Any) -> Samples:
         if isinstance(validation, RawSamples):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,12 +27,15 @@ from qmf.data import (
     store_samples,
 )
 from qmf.errors import ConfigError
-from qmf.preparation import Preparation, damaged_copies, vectors_as_raw, with_copies
+from qmf.files import atomic_write_text
+from qmf.preparation import Preparation, Problem, damaged_copies, vectors_as_raw, with_copies
 from qmf.sample_input import SampleInputMixin
 from qmf.subset import Subset
 from qmf.training.processes import is_main_process
 
 __all__ = ["TrainingInputMixin"]
+
+_PROBLEMS = "unreadable.jsonl"
 
 
 class TrainingInputMixin(SampleInputMixin):
@@ -46,28 +52,37 @@ class TrainingInputMixin(SampleInputMixin):
         """Give samples that stand in ``run_dir/name``: from an interrupted run of the same data, or written now."""
         if run_dir is None:
             raise ConfigError(f"{given.source}: samples in parts are kept on disk while training; give run_dir.")
+        if self.augmentation:
+            raise ConfigError(
+                f"{given.source}: augmentation needs all samples in memory: leave it out, or do not read them in parts."
+            )
         if self.preparation_ is None and _needs_encoders(given):
             self.preparation_ = Preparation.fit_parts(given.read, self._specs())
         prepared = None if self.preparation_ is None else self.preparation_.document()
         folder, key = run_dir / name, repr((given.key, prepared, self.on_error))
         if is_main_process() and open_samples(folder, key) is None:
-            store_samples(self._encoded_parts(given), folder, key, written=given.written, named=given.named)
+            with _removed_if_it_fails(folder):
+                parts = self._encoded_parts(given, folder / _PROBLEMS)
+                store_samples(parts, folder, key, written=given.written, named=given.named)
         # If the first process fails, the others are ended from outside.
         while (samples := open_samples(folder, key)) is None:
             time.sleep(0.2)
+        lines = (folder / _PROBLEMS).read_text(encoding="utf-8").splitlines()
+        self.problems_ += [Problem(**json.loads(line)) for line in lines]
         return samples
 
-    def _encoded_parts(self, given: SampleParts) -> Iterator[Samples]:
-        first = 0
+    def _encoded_parts(self, given: SampleParts, problems: Path) -> Iterator[Samples]:
+        """Encode part by part, and write at last what could not be read, for a run that goes on after a stop."""
+        first, found = 0, list[Problem]()
         for part in given.read():
             if self.preparation_ is None:
                 yield samples_of_vectors(part)
                 continue
-            before = len(self.problems_)
-            yield self._prepared(part, fitting=True)
-            own = [replace(problem, row=problem.row + first) for problem in self.problems_[before:]]
-            self.problems_[before:] = own
+            samples, unreadable = self._encoded_raw(part)
+            found += [replace(problem, row=problem.row + first) for problem in unreadable]
             first += len(part)
+            yield samples
+        atomic_write_text(problems, "".join(json.dumps(asdict(problem)) + "\n" for problem in found))
 
     def _hold_out(
         self, samples: Samples, validation: Any, seed: int, folder: Path | None
@@ -95,12 +110,22 @@ class TrainingInputMixin(SampleInputMixin):
         """Give the samples that are trained on, and their damaged copies."""
         if not self.augmentation:
             return kept
-        if kept.samples.mapped:
-            raise ConfigError("augmentation needs all samples in memory: leave it out, or do not read them in parts.")
         training = kept.copied()
         raw = given.take(kept.rows) if isinstance(given, RawSamples) else vectors_as_raw(training)
         copies = damaged_copies(raw, self.augmentation, seed=seed)
         return Subset.of_all(with_copies(training, copies, lambda copy: self._prepared(copy, fitting=True)))
+
+
+@contextmanager
+def _removed_if_it_fails(folder: Path) -> Iterator[None]:
+    """Leave nothing of samples that could not be written, nor the run's folder if nothing else is there."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            folder.parent.rmdir()
+        raise
 
 
 def _needs_encoders(given: SampleParts) -> bool:

@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 import torch
+from torch.func import stack_module_state
 
 from qmf.benchmark.budget import Budget
-from qmf.benchmark.methods import METHODS
+from qmf.benchmark.methods import METHODS, GivenDropout, Step
 from qmf.benchmark.part import Part
 from qmf.benchmark.together import train_together
+from qmf.benchmark.vectorised_loss import VectorisedLoss
 from qmf.benchmark.vectorised_training import _bytes
-from qmf.errors import DataError
+from qmf.errors import ConfigError, DataError
 from qmf.randomness import keyed_generator
 
 WIDTHS = {"a": 4, "b": 3}
@@ -67,3 +69,46 @@ def test_bytes_are_those_of_the_generator(drawn_before, n):
     for generator in (first, second):
         generator.integers(0, 1 << 32, drawn_before, dtype=np.uint32)
     assert _bytes(first, n).tobytes() == second.bytes(n)
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("complete", [True, False])
+def test_the_traced_loss_has_the_gradients_that_autograd_gives_model_by_model(name, complete):
+    torch.manual_seed(0)
+    models = [METHODS[name](WIDTHS, 3, hidden=8, dropout=0.0).train() for _ in range(2)]
+    for model in models:
+        if model.chooses:
+            model.chosen = torch.tensor([0.0, 1.0])
+    params, buffers = stack_module_state(models)
+    params = {key: p.detach() for key, p in params.items() if not key.startswith("encoders.")}
+    buffers = {key: b for key, b in buffers.items() if not key.startswith("encoders.")}
+    present = torch.ones(2, 5, 2, dtype=torch.bool)
+    if not complete:
+        present[0, 1, 0] = present[1, 2, 1] = False
+    h = [torch.rand(2, 5, 8) for _ in range(2)]
+    f, target = torch.randn(2, 5, 2, 3), torch.randint(3, (2, 5))
+    known = (torch.rand(2, 5, 2), torch.ones(2, 5, 2), torch.zeros(2, 2), torch.ones(2, 2))
+    progress = torch.tensor(0.3)
+    loss = VectorisedLoss(models[0], [*params, *buffers], complete=complete)
+    each, gradients = loss(h, f, list(params.values()), list(buffers.values()), present, target, Step(progress, *known))
+    for s, model in enumerate(models):
+        own = [x[s].clone().requires_grad_() for x in (*h, f)]
+        step = Step(progress, *(x[s] for x in known))
+        total, cost = model.training_step(own[:2], own[2], present[s], target[s], step, complete=complete)
+        weights = [dict(model.named_parameters())[key] for key in params]
+        expected = torch.autograd.grad(total, [*own, *weights], allow_unused=True)
+        torch.testing.assert_close(each[s], cost)
+        for gradient, wanted in zip(gradients, expected, strict=True):
+            assert (gradient is None) == (wanted is None)
+            if wanted is not None:
+                torch.testing.assert_close(gradient[s], wanted, rtol=1e-4, atol=1e-6)
+
+
+def test_encoders_of_different_dropout_are_refused():
+    def make():
+        model = METHODS["static"](WIDTHS, 3, hidden=8)
+        model.encoders[1].dropout = GivenDropout(0.5, 8)
+        return model
+
+    with pytest.raises(ConfigError, match="the dropout of a method's encoders differs between modalities"):
+        train_together(make, [part(0)], [0], BUDGET)

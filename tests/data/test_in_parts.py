@@ -42,10 +42,10 @@ def test_a_stored_table_is_the_table_read_whole(tmp_path, ending, kinds):
     path = tmp_path / f"t.{ending}"
     getattr(frame(11, kinds=kinds), {"jsonl": "write_ndjson"}.get(ending, f"write_{ending}"))(path)
     samples = stored(path, tmp_path / "data")
-    assert samples.mapped
+    assert all(isinstance(x, np.memmap) for x in samples.features.values())
     assert_same(samples, read_samples(path, SCHEMA, require_label=True))
     # Some of them are copies in memory.
-    assert not samples.take([3, 1]).mapped
+    assert not any(isinstance(x, np.memmap) for x in samples.take([3, 1]).features.values())
 
 
 def test_labels_of_a_csv_file_are_integers_only_if_all_are(tmp_path):
@@ -76,6 +76,9 @@ def test_labels_stand_in_files_of_a_tar_or_in_its_json(tmp_path):
         assert samples.ids.tolist() == [f"t:{k}" for k in range(5)]
     with pytest.raises(DataError, match=r"t\.tar: label 'species' is missing .* in sample 0"):
         stored(tmp_path / "t.tar", tmp_path / "no", DataSchema(places, "species", None))
+    write_tar(tmp_path / "bad.tar", {"0.json": b'{"a": [1, 2], "b": 3}', "0.cls": b"\xff"})
+    with pytest.raises(DataError, match=r"bad\.tar, sample '0': its label is no UTF-8"):
+        stored(tmp_path / "bad.tar", tmp_path / "no", DataSchema(places, "cls", None))
 
 
 def test_what_was_not_written_to_the_end_or_of_other_data_is_not_opened(tmp_path):

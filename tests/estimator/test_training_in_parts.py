@@ -86,10 +86,12 @@ def test_a_value_that_cannot_be_read_is_named_by_its_row_over_all_parts(tmp_path
     (tmp_path / "33.png").write_bytes(b"no picture")
     modalities = {"photo": {"type": "image", "encoder": "small-cnn"}, "probe": {"type": "vector", "columns": ["p"]}}
     parts = read_in_parts(tmp_path / "t.parquet", schema(modalities), rows=10)
-    classifier = QMFClassifier(modalities=modalities, on_error="absent", **OPTIONS).fit(parts, run_dir=tmp_path / "run")
-    (problem,) = classifier.problems_
-    assert (problem.row, problem.modality) == (33, "photo")
-    assert "33.png" in problem.sample
+    for resume in (False, True):  # what is stored already says so as well
+        classifier = QMFClassifier(modalities=modalities, on_error="absent", **OPTIONS)
+        classifier.fit(parts, run_dir=tmp_path / "run", resume=resume)
+        (problem,) = classifier.problems_
+        assert (problem.row, problem.modality) == (33, "photo")
+        assert "33.png" in problem.sample
 
 
 def test_what_needs_memory_is_refused(typed_table, tmp_path):
@@ -102,6 +104,7 @@ def test_what_needs_memory_is_refused(typed_table, tmp_path):
     augmented = QMFClassifier(augmentation=[{"probe": "gaussian_noise:3"}], **OPTIONS)
     with pytest.raises(ConfigError, match="augmentation needs all samples in memory"):
         augmented.fit(parts, run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_draw_of_a_subset_belongs_to_its_seed_and_purpose():
@@ -181,3 +184,4 @@ def test_shards_of_another_set_of_columns_are_named(digits, tmp_path):
     assert "002.parquet" in done.stderr
     assert "'pixel'" in done.stderr
     assert not (digits / "other").exists()
+    assert not (digits / "other.unfinished").exists()  # nothing to go on with

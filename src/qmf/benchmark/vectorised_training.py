@@ -17,6 +17,7 @@ from qmf.benchmark.methods.base import GivenDropout, Method, Step
 from qmf.benchmark.part import Part
 from qmf.benchmark.stacked_heads import StackedHeads, modalities_first, models_first
 from qmf.benchmark.vectorised_loss import VectorisedLoss
+from qmf.errors import ConfigError
 from qmf.randomness import keyed_generator
 
 __all__ = ["vectorised_training"]
@@ -31,12 +32,8 @@ def vectorised_training(
     ----------
     models : sequence of S Method
         Untrained, but for the standardisation of their encoders.
-    parts : sequence of S Part
-        Training samples of each, all of the same number.
-    seeds : sequence of S int
-        Keys of all draws.
-    budget : Budget
-        How long, and how.
+    parts, seeds, budget
+        As in `qmf.benchmark.together.train_together`; parts of one size.
 
     Returns
     -------
@@ -69,7 +66,7 @@ class _Training:
         self.total, self.count = torch.zeros(self.present.shape), torch.zeros(self.present.shape)
         self.low = self.scale = torch.zeros(len(seeds), len(self.widths))
         dropouts = {name: m for name, m in self.model.named_modules() if isinstance(m, GivenDropout) and m.rate > 0}
-        self.masks = _Masks(dropouts)
+        self.masks = _Masks(dropouts, len(self.widths))
         self.heads = StackedHeads(self.params, len(self.widths), self.masks.keep)
         self.own = [name for name in params if not name.startswith(("encoders.", "heads."))]
         self.buffers = {name: b for name, b in buffers.items() if not name.startswith("encoders.")}
@@ -153,7 +150,9 @@ class _Masks:
     Parameters
     ----------
     dropouts : mapping of str to GivenDropout
-        By name; those of the encoders come first and are alike.
+        By name; those of the encoders come first.
+    modalities : int
+        M, the number of encoders.
 
     Attributes
     ----------
@@ -163,12 +162,21 @@ class _Masks:
         Share of units that the encoders keep, to 1/256 as they are drawn.
     others : list of str
         Names of the dropouts that are not the encoders'.
+
+    Raises
+    ------
+    ConfigError
+        If the encoders do not all have the same dropout.
     """
 
-    def __init__(self, dropouts: Mapping[str, GivenDropout]) -> None:
+    def __init__(self, dropouts: Mapping[str, GivenDropout], modalities: int) -> None:
         self.encoders = [dropout for name, dropout in dropouts.items() if name.startswith("encoders.")]
         rest = {name: dropout for name, dropout in dropouts.items() if not name.startswith("encoders.")}
         self.others, self.rest = list(rest), list(rest.values())
+        if self.encoders and (len({(m.rate, m.width) for m in self.encoders}) > 1 or len(self.encoders) != modalities):
+            raise ConfigError(
+                "the dropout of a method's encoders differs between modalities: expected one rate for all."
+            )
         self.keep = 1 - _of_256(self.encoders[0]) / 256 if self.encoders else 1.0
         self.of_all_encoders = sum(dropout.width for dropout in self.encoders)
         self.width = self.of_all_encoders + sum(dropout.width for dropout in self.rest)

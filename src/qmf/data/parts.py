@@ -56,8 +56,8 @@ def read_in_parts(source: str | Path, schema: DataSchema, rows: int = 10_000) ->
     Returns
     -------
     SampleParts
-        Nothing is read yet. Ids are those of `qmf.data.read_parts`. Labels that stand in CSV files or in files of a
-        tar are integers if all are written as such, else strings.
+        Nothing is read yet. Ids are those of `qmf.data.read_parts`. Labels of CSV files and of tars
+        that are texts become integers if all of them are written as such.
 
     Raises
     ------

@@ -59,11 +59,6 @@ class Samples:
         """Names of the M modalities, in order."""
         return tuple(self.features)
 
-    @property
-    def mapped(self) -> bool:
-        """True if features are on disk and memory maps them, see `qmf.data.store_samples`."""
-        return any(isinstance(x, np.memmap) for x in self.features.values())
-
     def take(self, indices: ArrayLike) -> Samples:
         """Give some of the samples.
 

@@ -38,9 +38,10 @@ def open_samples(folder: Path, key: str) -> Samples | None:
         Their features and ids stay on disk and are read where they are asked for. None if nothing was written there
         to the end, or under another key.
     """
-    if not (folder / _INDEX).exists():
+    try:
+        index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
+    except FileNotFoundError:
         return None
-    index = json.loads((folder / _INDEX).read_text(encoding="utf-8"))
     if index["key"] != key:
         return None
     n, widths = index["samples"], index["widths"]

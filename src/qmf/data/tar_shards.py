@@ -71,7 +71,8 @@ def _part(
     import polars as pl
 
     origin = Origin(str(path), lambda row: f"sample {first + row} (counted from 0)", _REMEDY)
-    given: list[Any] = [f"{path.stem}:{key}" for key, _ in samples]
+    keys = [key for key, _ in samples]
+    given: list[Any] = [f"{path.stem}:{key}" for key in keys]
     if schema.id is not None:
         given = [cells.get(schema.id) for _, cells in samples]
     origin = Origin(origin.source, origin.locate, _REMEDY, checked_ids(given, origin, "id"))
@@ -96,8 +97,18 @@ def _part(
     if schema.label is None:
         return RawSamples(modalities, None, origin)
     given = [cells.get(schema.label) for _, cells in samples]
-    labels = [cell.decode("utf-8", "replace").strip() if isinstance(cell, bytes) else cell for cell in given]
+    labels = [
+        _text(cell, path, key) if isinstance(cell, bytes) else cell for key, cell in zip(keys, given, strict=True)
+    ]
     return RawSamples(modalities, checked_labels(_objects(labels), origin, f"label {schema.label!r}"), origin)
+
+
+def _label(cell: Any, path: Path, key: str) -> Any:
+    """Give the text of a file; what JSON holds as it is."""
+    try:
+        return cell.decode("utf-8").strip() if isinstance(cell, bytes) else cell
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}, sample {key!r}: its label is no UTF-8: {error}.") from error
 
 
 def _objects(cells: list[Any]) -> NDArray[Any]:
