@@ -96,10 +96,7 @@ def _part(
         )
     if schema.label is None:
         return RawSamples(modalities, None, origin)
-    given = [cells.get(schema.label) for _, cells in samples]
-    labels = [
-        _text(cell, path, key) if isinstance(cell, bytes) else cell for key, cell in zip(keys, given, strict=True)
-    ]
+    labels = [_label(cells.get(schema.label), path, key) for key, cells in samples]
     return RawSamples(modalities, checked_labels(_objects(labels), origin, f"label {schema.label!r}"), origin)
 
 
