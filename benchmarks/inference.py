@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -83,7 +84,7 @@ def processes(rounds: int) -> None:
             "predict": [*qmf, "predict", "model", "one.csv", "-o", "answer.csv"],
             "onnx": [*qmf, "predict", "model.onnx", "one.csv", "-o", "answer.csv"],
         }
-        times = [{key: seconds(lambda c=c: run(c, folder)) for key, c in commands.items()} for _ in range(rounds)]
+        times = [{key: seconds(partial(run, c, folder)) for key, c in commands.items()} for _ in range(rounds)]
     median = {key: statistics.median(row[key] for row in times) for key in commands}
     print(f"qmf --help: {median['help']:.2f} s (0.3 wanted)")
     print(f"torch and two layers: {median['bare']:.2f} s")

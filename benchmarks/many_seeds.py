@@ -56,8 +56,8 @@ def main() -> None:
     times = [[seconds(run) for run in (together, one_by_one, estimators)] for _ in range(arguments.rounds)]
     for name, column in zip(("together", "one by one", "QMFClassifier"), zip(*times, strict=True), strict=True):
         print(f"{name:>14}: {statistics.median(column):6.2f} s for {len(seeds)} seeds, {budget.epochs} epochs")
-    for name, column in (("one by one", 1), ("QMFClassifier", 2)):
-        ratios = [row[column] / row[0] for row in times]
+    for name, way in (("one by one", 1), ("QMFClassifier", 2)):
+        ratios = [row[way] / row[0] for row in times]
         print(f"{name} / together: {statistics.median(ratios):.2f} (rounds: {', '.join(f'{r:.2f}' for r in ratios)})")
 
 

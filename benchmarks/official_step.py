@@ -17,6 +17,7 @@ import time
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
@@ -28,10 +29,10 @@ from qmf.encoders import MLPEncoder
 CLASSES, BATCH = 10, 64
 
 
-class SingleSamples(Dataset):
+class SingleSamples(Dataset[tuple[list[torch.Tensor], torch.Tensor, int]]):
     def __init__(self, samples: Samples) -> None:
         self.views = [torch.from_numpy(x) for x in samples.features.values()]
-        self.target = torch.from_numpy(np.unique(samples.labels, return_inverse=True)[1])
+        self.target = torch.from_numpy(np.unique(np.asarray(samples.labels), return_inverse=True)[1])
 
     def __len__(self) -> int:
         return len(self.target)
@@ -49,9 +50,10 @@ class History:
         for i, loss in zip(index.numpy(), losses.detach().numpy(), strict=True):
             self.correctness[i] += loss
 
-    def normalised(self, index: np.ndarray) -> np.ndarray:
+    def normalised(self, index: NDArray[np.int64]) -> NDArray[np.float64]:
         low, high = self.correctness.min(), self.correctness.max()
-        return (self.correctness[index] - low) / max(high - low, 1e-12)
+        kappa: NDArray[np.float64] = (self.correctness[index] - low) / max(high - low, 1e-12)
+        return kappa
 
 
 def ranking(history: History, index: torch.Tensor, confidence: torch.Tensor) -> torch.Tensor:
@@ -93,7 +95,7 @@ def port(samples: Samples, epochs: int) -> float:
 
 def ours(samples: Samples, epochs: int) -> float:
     model = QMFClassifier(preset="paper", epochs=epochs, validation_fraction=0, random_state=0).fit(samples)
-    return statistics.median(row["seconds"] for row in model.training_rows_)
+    return float(statistics.median(row["seconds"] for row in model.training_rows_))
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,13 @@ def main() -> None:
     torch.set_num_threads(1)
     training, test = load_handwritten("train"), load_handwritten("test")
     models = {p: QMFClassifier(preset=p, epochs=3, random_state=0).fit(training) for p in ("static", "robust")}
-    asked = seconds({name: lambda m=model: m.predict_full(test) for name, model in models.items()})
+    asked = seconds({name: partial(model.predict_full, test) for name, model in models.items()})
     show("answering 400 digits of six feature views", asked, "robust", "static")
 
     def fit(preset: str) -> None:
         QMFClassifier(preset=preset, patience=100, random_state=0).fit(training)
 
-    fitted = seconds({preset: lambda p=preset: fit(p) for preset in ("paper", "robust")}, rounds=2)
+    fitted = seconds({preset: partial(fit, preset) for preset in ("paper", "robust")}, rounds=2)
     show("training 100 epochs, none stopped early, on 1600 digits", fitted, "robust", "paper")
     if "QMF_DATA" in os.environ:
         pictures_and_texts(os.environ["QMF_DATA"])
@@ -53,7 +54,7 @@ def pictures_and_texts(data: str) -> None:
             os.environ["QMF_CACHE"] = folder
             model.predict_full(asked)
 
-    show("answering 64 tweets, encoders included", seconds({p: lambda m=m: answer(m) for p, m in models.items()}))
+    show("answering 64 tweets, encoders included", seconds({p: partial(answer, m) for p, m in models.items()}))
 
 
 def seconds(work: Mapping[str, Callable[[], Any]], rounds: int = ROUNDS) -> dict[str, float]:

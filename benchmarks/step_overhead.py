@@ -25,6 +25,7 @@ from torch import nn
 
 from qmf.encoders import MLPEncoder
 from qmf.fusion import QualityAwareFusion
+from qmf.heads import feature_widths
 from qmf.history import LossHistory
 from qmf.objective import QMFObjective
 from qmf.training import mapped_storage
@@ -82,12 +83,10 @@ def targets(case: Case) -> torch.Tensor:
 def plain_step(case: Case) -> Callable[[], None]:
     """Train classifiers, each with its own cross-entropy, on their sum."""
     target = targets(case)
-    model = nn.ModuleDict(
-        {
-            name: nn.Sequential(encoder, nn.Linear(encoder.out_features, CLASSES))
-            for name, encoder in case.encoders().items()
-        }
-    )
+    encoders = case.encoders()
+    widths = feature_widths(encoders, CLASSES, {})
+    heads = (nn.Linear(width, CLASSES) for width in widths)
+    model = nn.ModuleDict({n: nn.Sequential(e, head) for (n, e), head in zip(encoders.items(), heads, strict=True)})
     optimizer = build_optimizer(model, TrainingSettings())
 
     def step() -> None:

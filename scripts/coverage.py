@@ -133,8 +133,16 @@ def corrupted(test: Samples, names: tuple[str, ...], spread: Spread, seed: int, 
         if kind == "zeroed":
             features[name] = np.zeros_like(x)
         elif kind == "noise":
-            key = {"seed": seed, "sample_ids": test.ids, "modality": name}
-            features[name] = corrupt_vectors(x, "feature_gaussian", scale=scale, center=center, sigma=10.0, **key)
+            features[name] = corrupt_vectors(
+                x,
+                "feature_gaussian",
+                scale=scale,
+                center=center,
+                sigma=10.0,
+                seed=seed,
+                sample_ids=test.ids,
+                modality=name,
+            )
         else:
             orders = (keyed_generator(seed, "shuffled", str(key), name).permutation(x.shape[1]) for key in test.ids)
             features[name] = np.stack([row[order] for row, order in zip(x, orders, strict=True)])

@@ -7,6 +7,7 @@ fusion, logistic regression on the concatenated frozen features (its C chosen on
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def logistic_rows(parts: dict[str, Samples], trained_on: str) -> dict[str, list[
             model = make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=2000))
             return float(model.fit(x[train], parts[train].labels).score(x[test], parts[test].labels))
 
-        best = max(STRENGTHS, key=lambda c, score=score: score("train", "validation", c))
+        best = max(STRENGTHS, key=partial(score, "train", "validation"))
         rows[f"logistic regression, {' + '.join(chosen)} (C = {best:g})"] = [score(trained_on, "test", best)]
     return rows
 

@@ -23,8 +23,9 @@ from qmf.benchmark.conditions import CLEAN, VECTOR_SUITE
 from qmf.benchmark.data import load_seed, prepare_task
 from qmf.benchmark.methods import METHODS, Method
 from qmf.benchmark.methods.robust import QMFRobust
+from qmf.benchmark.part import Part
 from qmf.benchmark.recipe import load_recipe
-from qmf.benchmark.together import Part, train_together
+from qmf.benchmark.together import train_together
 from qmf.corruptions import paper_hit
 from qmf.fusion import fuse_credible, fuse_logits
 from qmf.randomness import keyed_generator
@@ -51,7 +52,7 @@ class WithoutJoint(QMFRobust):
 
     def forward(self, x: Sequence[Tensor], present: Tensor) -> FusionOutput:
         """Classify a batch."""
-        _, f = self.unimodal(self.standardised(x), present)
+        _, f = self.unimodal(x, present)
         return fuse_credible(f, self.uncertainty, x, present, self.weighting)
 
 
@@ -62,7 +63,7 @@ class TypicalityOnly(QMFRobust):
 
     def forward(self, x: Sequence[Tensor], present: Tensor) -> FusionOutput:
         """Classify a batch."""
-        _, f = self.unimodal(self.standardised(x), present)
+        _, f = self.unimodal(x, present)
         evidence = torch.stack([t(v) for t, v in zip(self.uncertainty.typicality, x, strict=True)], dim=1)
         damaged = (evidence + np.log(PRIOR / (1 - PRIOR))).sigmoid().clamp(max=MOST)
         return fuse_logits(f, -torch.log1p(-damaged), present, SimplexWeights())
