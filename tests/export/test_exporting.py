@@ -1,19 +1,15 @@
 """What is exported answers as the classifier does, and is not written where it does not."""
 
 import json
-import subprocess
 import sys
 import zipfile
 
 import numpy as np
-import polars as pl
 import pytest
 import torch
-from typer.testing import CliRunner
 
 from qmf import QMFClassifier
 from qmf.calibration import patterns_to_calibrate
-from qmf.cli import app
 from qmf.data import from_arrays
 from qmf.errors import ConfigError, DataError, MissingDependencyError, ModelFolderError, RunError
 from qmf.export.checking import _difference
@@ -176,15 +172,6 @@ def test_int8_says_what_it_costs_and_needs_labels(classifier, samples, tmp_path)
     assert not (tmp_path / "second.onnx").exists()
 
 
-def test_a_modality_that_goes_through_an_encoder_is_refused_with_its_name(tmp_path):
-    notes = ["good good day", "bad bad night"] * 20
-    classifier = QMFClassifier(modalities={"note": {"type": "text", "encoder": "hashed-words"}}, epochs=1)
-    classifier.fit({"note": notes}, [1, 0] * 20)
-    with pytest.raises(ConfigError, match=r"modality .note. is text: what is exported are models on vector"):
-        export(classifier, tmp_path / "model.onnx", classifier.prepare({"note": notes}))
-    assert not list(tmp_path.iterdir())
-
-
 def test_other_endings_and_other_files_are_errors(classifier, samples, exported, tmp_path):
     with pytest.raises(ConfigError, match=r"expected a name ending in \.onnx or \.pt2"):
         export(classifier, tmp_path / "model.bin", samples)
@@ -195,89 +182,3 @@ def test_other_endings_and_other_files_are_errors(classifier, samples, exported,
     (tmp_path / "model.onnx").write_bytes(exported.read_bytes()[:1000])
     with pytest.raises(ModelFolderError, match="can not be read as an ONNX file"):
         OnnxClassifier(tmp_path / "model.onnx")
-
-
-def table(path, n, seed):
-    rng = np.random.default_rng(seed)
-    y = rng.integers(0, 2, n)
-    frame = pl.DataFrame(
-        {
-            "id": [f"p{i}" for i in range(n)],
-            "age": [None if gap else age for gap, age in zip(rng.random(n) < 0.1, rng.normal(y, 0.7), strict=True)],
-            "height": rng.normal(y, 1.0),
-            "colour": [("red", "blue")[v ^ (r < 0.2)] for v, r in zip(y, rng.random(n), strict=True)],
-            "label": y,
-        }
-    )
-    frame.write_csv(path)
-    return frame
-
-
-CONFIG = """
-data:
-  train: train.csv
-  label: label
-  id: id
-  modalities:
-    person: {type: numeric, columns: [age, height]}
-    shirt: {type: categorical, columns: [colour]}
-training: {epochs: 3}
-"""
-
-WITHOUT_TORCH = """
-import sys
-from importlib.machinery import ModuleSpec
-class Refusing:  # others may ask whether torch is there; nobody may import it
-    def find_spec(self, name, path=None, target=None):
-        return ModuleSpec(name, self) if name in ("torch", "onnx", "accelerate") else None
-    def create_module(self, spec):
-        raise ImportError(f"{spec.name} is not to be imported")
-sys.meta_path.insert(0, Refusing())
-from qmf.cli import main
-main()
-"""
-
-
-def command(*arguments):
-    """Run ``qmf`` in this process, which has torch already."""
-    return CliRunner().invoke(app, arguments, catch_exceptions=True)
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "config.yaml").write_text(CONFIG)
-    table(tmp_path / "train.csv", 200, 0)
-    table(tmp_path / "test.csv", 30, 1)
-    assert command("fit", "config.yaml", "-o", "model", "-q").exit_code == 0
-    return tmp_path
-
-
-def test_commands_from_table_to_predictions_without_torch(folder):
-    done = command("export", "model", "-o", "model.onnx")
-    assert "checked on 64 samples of train.csv in 3 patterns of modalities" in done.stderr
-    assert command("predict", "model", "test.csv", "-o", "wanted.csv").exit_code == 0
-    start = [sys.executable, "-c", WITHOUT_TORCH]
-    arguments = ["predict", "model.onnx", "test.csv", "-o", "given.csv"]
-    done = subprocess.run(start + arguments, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    given, wanted = (pl.read_csv(folder / name) for name in ("given.csv", "wanted.csv"))
-    assert given.columns == wanted.columns
-    for name in given.columns:
-        if given[name].dtype == pl.Float64:
-            np.testing.assert_allclose(given[name].to_numpy(), wanted[name].to_numpy(), atol=1e-4)
-        else:
-            assert given[name].to_list() == wanted[name].to_list()
-
-
-def test_what_is_checked_with_needs_no_labels_and_may_have_gone(folder):
-    table(folder / "new.csv", 30, 2).drop("label").write_csv(folder / "new.csv")
-    done = command("export", "model", "-o", "model.pt2", "--samples", "new.csv")
-    assert "checked on 30 samples of new.csv" in done.stderr
-    (folder / "train.csv").unlink()
-    done = command("export", "model", "-o", "model.onnx")
-    assert isinstance(done.exception, ConfigError)
-    assert "train.csv, which model was trained with, is not there: give data to check with, --samples" in str(
-        done.exception
-    )
-    assert not (folder / "model.onnx").exists()

@@ -43,8 +43,7 @@ def export(
     classifier = QMFClassifier.load(model_dir)
     data = _data_of_training(model_dir) if samples is None else samples
     read = labelled_samples(classifier, model_dir, data, []) if int8 else _first(classifier, model_dir, data)
-    prepared = classifier.prepare(read)
-    done = write(classifier, output, prepared, schema=load_schema(model_dir), int8=int8)
+    done = write(classifier, output, read, schema=load_schema(model_dir), int8=int8)
     _tell(done, output, data)
     if as_json:
         print_json(

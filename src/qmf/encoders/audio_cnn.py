@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from qmf.encoders.graph_inputs import Waves
 from qmf.encoders.image_tuning import SmallCNN
 from qmf.encoders.log_mel import LogMel
 from qmf.encoders.sounds import AudioReader
@@ -93,9 +94,17 @@ class Waveforms:
 
     def forward(self, prepared: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
         """Give waveforms [n, T]."""
-        import numpy as np
+        return self.graph_input().forward(prepared)
 
-        return np.stack(prepared) if len(prepared) else np.zeros((0, self.out_features), dtype=np.float32)
+    def graph_input(self) -> Waves:
+        """Give what stands before `network`."""
+        return Waves(self.reader)
+
+    def network(self) -> nn.Module:
+        """Give the module from waveforms to what `encode` gives: nothing but their numbers."""
+        from qmf.encoders.graph_networks import AsRows
+
+        return AsRows()
 
     def backbone(self) -> nn.Module:
         """Give the network that is trained on the waveforms."""

@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qmf.encoders.graph_inputs import Waves
 from qmf.encoders.sounds import AudioReader
 from qmf.encoders.text_weights import file_hashes
 from qmf.encoders.transformers_files import copy_model, model_folder, quiet_loading
@@ -82,17 +83,23 @@ class LogMelFeatures:
         import numpy as np
         import torch
 
-        from qmf.encoders.log_mel import LogMel
-
         if not len(prepared):
             return np.zeros((0, self.out_features), dtype=np.float32)
-        spectrogram, parts = LogMel(self.reader.sample_rate, self.bands), []
+        network, parts = self.network(), []
         with torch.inference_mode():
             for start in range(0, len(prepared), _BATCH):
-                s = spectrogram(torch.from_numpy(np.stack(prepared[start : start + _BATCH])))
-                change = s.diff(dim=2).abs().mean(dim=2)
-                parts.append(torch.cat([s.mean(dim=2), s.std(dim=2, correction=0), change], dim=1).numpy())
+                parts.append(network(torch.from_numpy(np.stack(prepared[start : start + _BATCH]))).numpy())
         return np.concatenate(parts)
+
+    def graph_input(self) -> Waves:
+        """Give what stands before `network`."""
+        return Waves(self.reader)
+
+    def network(self) -> nn.Module:
+        """Give the module from waveforms to what `encode` gives."""
+        from qmf.encoders.log_mel import LogMelStatistics
+
+        return LogMelStatistics(self.reader.sample_rate, self.bands)
 
     def save(self, folder: Path) -> None:
         """Write nothing: there are no files, the options say it all."""
@@ -184,6 +191,28 @@ class AudioFeatures:
         argument, shape = self._input()
         network = copy.deepcopy(self._load()[1])
         return RowsBackbone(network, argument, shape, self._width, last_only=self.tune == "last-block")
+
+    def graph_input(self) -> Waves:
+        """Give what stands before `network`."""
+        return Waves(self.reader)
+
+    def network(self) -> nn.Module:
+        """Give the module from waveforms to what `encode` gives, for export.
+
+        Raises
+        ------
+        ConfigError
+            If what transformers does before the model is more than scaling waveforms.
+        """
+        from qmf.encoders.graph_networks import WaveNetwork
+
+        extractor, network = self._load()
+        if type(extractor).__name__ != "Wav2Vec2FeatureExtractor":
+            raise ConfigError(
+                f"its feature extractor {type(extractor).__name__} is code of transformers that no graph holds; a model"
+                " whose extractor is a Wav2Vec2FeatureExtractor can be exported"
+            )
+        return WaveNetwork(network if self.cached else None, normalise=bool(extractor.do_normalize))
 
     def _input(self) -> tuple[str, tuple[int, ...]]:
         """Give the name and shape of what the model takes: all waveforms are of one length, so it is always this."""

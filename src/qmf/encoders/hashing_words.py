@@ -16,6 +16,7 @@ from qmf.errors import ConfigError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import nn
 
 __all__ = ["HashedWords", "split_words"]
 
@@ -68,6 +69,10 @@ class HashedWords:
     """
 
     kind = "text"
+    cached = True
+    parts: tuple[str, ...] = ("",)  # this and the next two: of a `GraphInput`, which it is itself
+    longest: int | None = None
+    at_once = 512
 
     def __init__(self, out_features: int = 4096) -> None:
         if not 1 <= out_features < 2**31:
@@ -104,6 +109,24 @@ class HashedWords:
         )
         features: NDArray[np.float32] = hashing.transform(texts).toarray().astype(np.float32, copy=False)
         return features
+
+    def tensors(self, rows: NDArray[np.floating], there: NDArray[np.bool_]) -> tuple[NDArray[Any], ...]:
+        """Give the features alone."""
+        return (rows.astype("float32", copy=False),)
+
+    def document(self) -> dict[str, Any]:
+        """Give the width."""
+        return {"input": "hashed-words", "width": self.out_features}
+
+    def graph_input(self) -> HashedWords:
+        """Give itself: there is no network."""
+        return self
+
+    def network(self) -> nn.Module:
+        """Give the module that changes nothing."""
+        from torch import nn
+
+        return nn.Identity()
 
 
 def split_words(text: str) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from qmf.encoders.graph_inputs import Squares
 from qmf.encoders.image_weights import LITE0, WEIGHTS_FILE, lite0_weights, sha256
 from qmf.encoders.pictures import DepthReader, Fit, ImageReader
 from qmf.errors import ConfigError
@@ -121,18 +122,26 @@ class ImageFeatures:
         import torch
 
         if self.tune == "full":
-            return np.asarray(prepared, dtype=np.float32).reshape(len(prepared), self.out_features)
-        network = self._load()
-        ask = network.trunk if self.tune == "last-block" else network.stages if self.pool == "stages" else network
-        parts = []
+            return self.graph_input().forward(prepared)
+        network, parts = self.network(), []
         with torch.inference_mode():
             for start in range(0, len(prepared), _BATCH):
                 x = torch.from_numpy(np.stack(prepared[start : start + _BATCH])).to(self.device)
-                features = ask(x)
-                if self.flip:
-                    features = (features + ask(x.flip(2))) / 2
-                parts.append(features.float().flatten(1).cpu().numpy())
+                parts.append(network(x).cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros((0, self.out_features), dtype=np.float32)
+
+    def graph_input(self) -> Squares:
+        """Give what stands before `network`."""
+        return Squares(self.kind, self.reader)
+
+    def network(self) -> nn.Module:
+        """Give the module from squares to what `encode` gives."""
+        from qmf.encoders.graph_networks import AsRows, PictureNetwork
+
+        if self.tune == "full":
+            return AsRows()
+        part = "trunk" if self.tune == "last-block" else "stages" if self.pool == "stages" else "forward"
+        return PictureNetwork(self._load(), part, flip=self.flip)
 
     def backbone(self) -> nn.Module | None:
         """Give the part of the network that is trained with the model; None where it is frozen."""

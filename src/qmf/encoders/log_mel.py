@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from qmf.errors import ConfigError
 from qmf.precision import full_precision
 
-__all__ = ["LogMel", "mel_filters"]
+__all__ = ["LogMel", "LogMelStatistics", "mel_filters"]
 
 
 class LogMel(nn.Module):
@@ -91,6 +91,20 @@ class LogMel(nn.Module):
             window, filters = self.window.to(x.dtype), self.filters.to(x.dtype)
             spectrum = torch.stft(x, self.size, self.hop, self.length, window, return_complex=True)
             return torch.log(filters @ spectrum.abs().square() + self.floor)
+
+
+class LogMelStatistics(nn.Module):
+    """Mean, standard deviation and mean absolute change over time of each band of a `LogMel`."""
+
+    def __init__(self, sample_rate: int, bands: int) -> None:
+        super().__init__()
+        self.spectrogram = LogMel(sample_rate, bands)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Give [N, 3 bands] of waveforms [N, T]."""
+        s = self.spectrogram(x)
+        change = s.diff(dim=2).abs().mean(dim=2)
+        return torch.cat([s.mean(dim=2), s.std(dim=2, correction=0), change], dim=1)
 
 
 def mel_filters(sample_rate: int, size: int, bands: int) -> Tensor:

@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from qmf.encoders.graph_inputs import GraphInput, Squares, Waves
+from qmf.encoders.graph_networks import AsRows, Called
 from qmf.encoders.pictures import DepthReader, Fit, ImageReader
 from qmf.encoders.sounds import AudioReader
 from qmf.encoders.text_values import as_texts
@@ -107,7 +109,7 @@ class OwnEncoder:
         if not len(prepared):
             return np.zeros((0, self.out_features), dtype=np.float32)
         if self.tune == "full":
-            return np.stack(prepared).astype(np.float32).reshape(len(prepared), -1)
+            return np.asarray(prepared, dtype=np.float32).reshape(len(prepared), -1)
         blocks = [prepared[start : start + _BATCH] for start in range(0, len(prepared), _BATCH)]
         parts = [self._called(block) for block in blocks]
         for block, part in zip(blocks, parts, strict=True):
@@ -122,6 +124,25 @@ class OwnEncoder:
         if self.tune == "frozen" or not isinstance(self._function, nn.Module):
             return None
         return _OnRows(self._function, self._shape, self._width)
+
+    def graph_input(self) -> GraphInput:
+        """Give what stands before `network`.
+
+        Raises
+        ------
+        ConfigError
+            If it is no network, or one of texts, which takes no tensors.
+        """
+        if self.kind == "text" or not isinstance(self._function, nn.Module):
+            what = "takes texts" if self.kind == "text" else "is a function"
+            raise ConfigError(f"its encoder {_name(self._function)} {what}, which no graph holds")
+        if self.kind == "audio":
+            return Waves(self.reader)
+        return Squares(self.kind, self.reader)
+
+    def network(self) -> nn.Module:
+        """Give the module from what the reader gives to what `encode` gives, where `graph_input` raises nothing."""
+        return Called(self._function) if self.tune == "frozen" else AsRows()  # type: ignore[arg-type]
 
     def _called(self, prepared: Sequence[Any]) -> NDArray[np.float32]:
         batch: Any = list(prepared) if self.kind == "text" else np.stack(prepared)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+from qmf.encoders.graph_inputs import Squares
 from qmf.encoders.pictures import DepthReader, Fit, ImageReader
 
 if TYPE_CHECKING:
@@ -56,9 +57,17 @@ class SmallPictures:
 
     def forward(self, prepared: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Give pixels [n, 3 size^2], 0 to 255, of n squares."""
-        import numpy as np
+        return self.graph_input().forward(prepared)
 
-        return np.asarray(prepared, dtype=np.float32).reshape(len(prepared), self.out_features)
+    def graph_input(self) -> Squares:
+        """Give what stands before `network`."""
+        return Squares(self.kind, self.reader)
+
+    def network(self) -> nn.Module:
+        """Give the module from squares to what `encode` gives: nothing but their numbers."""
+        from qmf.encoders.graph_networks import AsRows
+
+        return AsRows()
 
     def backbone(self) -> nn.Module:
         """Give the network that is trained on the pixels."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qmf.encoders.text_values import as_texts
 from qmf.encoders.text_weights import MINILM, file_hashes, locate_model, read_config
 from qmf.encoders.transformers_files import copy_model, quiet_loading
+from qmf.encoders.word_pieces import WordPieces, piece_rows
 from qmf.errors import ConfigError, DataError, MissingDependencyError
 
 if TYPE_CHECKING:
@@ -137,10 +138,11 @@ class SentenceFeatures:
         result = np.zeros((len(texts), self.out_features), dtype=np.float32)
         if not texts:
             return result
-        tokenizer, network = self._load()
+        tokenizer, _ = self._load()
         if not self.cached:
-            return self._ids(tokenizer, texts)
+            return piece_rows(tokenizer(texts, truncation=True, max_length=self._longest)["input_ids"], self._longest)
         tokens = tokenizer(texts, truncation=True, max_length=self._longest)["input_ids"]
+        network = self.network()
         order = sorted((i for i in range(len(texts)) if tokens[i]), key=lambda i: len(tokens[i]))
         for start in range(0, len(order), self.batch_size):
             rows = order[start : start + self.batch_size]
@@ -158,17 +160,21 @@ class SentenceFeatures:
             return None
         return TextBackbone(copy.deepcopy(self._load()[1]), self._width, last_only=self.tune == "last-block")
 
-    def _ids(self, tokenizer: Any, texts: list[str]) -> NDArray[np.float32]:
-        import numpy as np
+    def graph_input(self) -> WordPieces:
+        """Give what stands before `network`.
 
-        from qmf.encoders.text_tuning import PAD
+        Raises
+        ------
+        ConfigError
+            If the tokenizer is not one of the package tokenizers.
+        """
+        return WordPieces.of(self._load()[0], self._longest)
 
-        rows = np.full((len(texts), self._longest), PAD, dtype=np.float32)
-        for row, ids in zip(
-            rows, tokenizer(texts, truncation=True, max_length=self._longest)["input_ids"], strict=True
-        ):
-            row[: len(ids)] = ids
-        return rows
+    def network(self) -> nn.Module:
+        """Give the module from ids and mask of word pieces to what `encode` gives."""
+        from qmf.encoders.graph_networks import PieceRows, TextNetwork
+
+        return TextNetwork(self._load()[1]) if self.cached else PieceRows()
 
     def save(self, folder: Path) -> None:
         """Copy the model's files into `folder`, from which ``SentenceFeatures(folder)`` gives the same features."""
@@ -179,8 +185,7 @@ class SentenceFeatures:
 
         ids, mask = batch["input_ids"].to(self.device), batch["attention_mask"].to(self.device)
         with torch.inference_mode():
-            pooled = mean_pooled(network(input_ids=ids, attention_mask=mask).last_hidden_state, mask)
-        features: NDArray[np.float32] = pooled.float().cpu().numpy()
+            features: NDArray[np.float32] = network(ids, mask).cpu().numpy()
         if features.shape[1] != self.out_features:
             raise DataError(f"{self.model}: {features.shape[1]} features, its config.json says {self.out_features}")
         return features

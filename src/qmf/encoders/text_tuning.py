@@ -1,4 +1,4 @@
-"""A transformers text model that is trained with the model, on rows of word pieces."""
+"""A transformers text model that is trained with the model, on rows of `qmf.encoders.word_pieces.piece_rows`."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from torch import Tensor, nn
 from qmf.encoders.text_features import mean_pooled
 from qmf.encoders.transformers_tuning import train_last_layer_only
 
-__all__ = ["PAD", "TextBackbone"]
-
-PAD = -1.0  # fills rows behind the last word piece; ids are from 0
+__all__ = ["TextBackbone"]
 
 
 class TextBackbone(nn.Module):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from qmf.encoders.graph_inputs import Squares
 from qmf.encoders.pictures import DepthReader, Fit, ImageReader
 from qmf.encoders.text_weights import file_hashes
 from qmf.encoders.transformers_files import copy_model, model_folder, quiet_loading
@@ -16,7 +17,7 @@ from qmf.errors import ConfigError, DataError
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-    from torch import Tensor, nn
+    from torch import nn
 
     from qmf.encoders.tuned import Tune
 
@@ -97,14 +98,11 @@ class VisionFeatures:
         import numpy as np
         import torch
 
-        from qmf.encoders.transformers_tuning import pooled_hidden
-
-        parts = []
+        network, parts = self.network().to(self.device), []
         with torch.inference_mode():
             for start in range(0, len(prepared), _BATCH):
-                x = self._normalised(np.stack(prepared[start : start + _BATCH]))
-                h = pooled_hidden(self._load()(pixel_values=x.to(self.device))) if self.cached else x.flatten(1)
-                parts.append(h.float().cpu().numpy())
+                x = torch.from_numpy(np.stack(prepared[start : start + _BATCH])).to(self.device)
+                parts.append(network(x).cpu().numpy())
         features = np.concatenate(parts) if parts else np.zeros((0, self.out_features), dtype=np.float32)
         if features.shape[1] != self.out_features:
             raise DataError(f"{self._folder}: {features.shape[1]} features, its config.json says {self.out_features}")
@@ -121,11 +119,15 @@ class VisionFeatures:
         shape, last_only = (3, self.reader.size, self.reader.size), self.tune == "last-block"
         return RowsBackbone(copy.deepcopy(self._load()), "pixel_values", shape, self._width, last_only=last_only)
 
-    def _normalised(self, squares: NDArray[np.uint8]) -> Tensor:
-        import torch
+    def graph_input(self) -> Squares:
+        """Give what stands before `network`."""
+        return Squares(self.kind, self.reader)
 
-        mean, std = torch.tensor(self._mean).view(3, 1, 1), torch.tensor(self._std).view(3, 1, 1)
-        return (torch.from_numpy(squares).permute(0, 3, 1, 2) * self._scale - mean) / std
+    def network(self) -> nn.Module:
+        """Give the module from squares to what `encode` gives."""
+        from qmf.encoders.graph_networks import VisionNetwork
+
+        return VisionNetwork(self._load() if self.cached else None, self._scale, self._mean, self._std)
 
     def save(self, folder: Path) -> None:
         """Copy the model's files into `folder`, from which ``VisionFeatures(folder, ...)`` gives the same features."""

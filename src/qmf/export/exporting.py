@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,22 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from qmf.data import DataSchema, Samples
+from qmf.data import DataSchema, RawSamples, Samples, match_modalities
+from qmf.encoders.graph_inputs import Vectors
 from qmf.errors import ConfigError, DataError, MissingDependencyError
 from qmf.estimator import QMFClassifier
-from qmf.export.checking import Checked, check_outputs
+from qmf.export.checking import Checked, check_outputs, few
 from qmf.export.document import KEY, ExportDocument
-from qmf.export.graph import OUTPUTS, ServedModel, input_names
+from qmf.export.graph import ServedModel
+from qmf.export.networks import networks_before
 from qmf.export.onnx_classifier import open_session, run_session
 from qmf.export.quantisation import quantise
 from qmf.export.quiet import quiet
+from qmf.export.signature import Signature
+from qmf.export.tracing import trace_onnx, trace_program
 from qmf.files import atomic_path
 
 __all__ = ["Exported", "export"]
-
-_EXAMPLES = 3  # rows the graph is traced with; 1 would be taken for a constant
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Exported:
 def export(
     classifier: QMFClassifier,
     path: Path,
-    samples: Samples,
+    samples: Samples | RawSamples,
     *,
     schema: DataSchema | None = None,
     int8: bool = False,
@@ -58,11 +61,11 @@ def export(
     Parameters
     ----------
     classifier : QMFClassifier
-        Fitted, on vectors, numbers and categories.
+        Fitted.
     path : pathlib.Path
         Ends in ``.onnx`` or ``.pt2``.
-    samples : Samples
-        Real ones, with the modalities of training, to compare with.
+    samples : Samples or RawSamples
+        Real ones, with the modalities of training, to compare with; raw where a modality goes through an encoder.
     schema : DataSchema, optional
         Which columns of a file are which modality.
     int8 : bool, default False
@@ -78,7 +81,7 @@ def export(
     ConfigError
         If the ending is another one, a package is missing, or the model cannot be exported.
     DataError
-        If labels are needed and not there.
+        If labels are needed and not there, or vectors are given where raw samples are needed.
     RunError
         If what was exported does not compute what the classifier does; nothing is written.
     """
@@ -88,28 +91,40 @@ def export(
         raise ConfigError(f"{path}: INT8 is for .onnx.")
     if int8 and samples.labels is None:
         raise DataError(f"{samples.source}: no labels; what INT8 costs can not be measured without.")
-    document = ExportDocument.of(classifier, schema)
-    model = ServedModel(copy.deepcopy(classifier.model_).cpu().eval(), classifier.calibration_).requires_grad_(False)
-    arguments, shapes = _example(samples), _shapes(samples)
+    signature, networks = networks_before(classifier)
+    document = ExportDocument.of(classifier, signature, schema)
+    chosen = few(samples)
+    given = classifier.prepare(chosen), _rows(chosen, classifier, document)
+    model = ServedModel(signature, networks, classifier.model_, classifier.calibration_)
+    model = copy.deepcopy(model).cpu().eval().requires_grad_(False)
     if path.suffix == ".pt2":
-        return _to_pt2(model, arguments, shapes, document, classifier, path, samples)
-    return _to_onnx(model, arguments, shapes, document, classifier, path, samples, int8=int8)
+        return _to_pt2(model, document, classifier, path, given)
+    return _to_onnx(model, document, classifier, path, given, samples if int8 else None)
+
+
+def _rows(samples: Samples | RawSamples, classifier: QMFClassifier, document: ExportDocument) -> Samples:
+    """Give the samples as what stands before the graph takes them."""
+    if isinstance(samples, RawSamples) and document.preparation is not None:
+        prepared, _ = document.preparation(samples, on_error=classifier.on_error)
+        return match_modalities(prepared, document.signature.widths)
+    encoded = [name for name, given in document.signature.inputs.items() if not isinstance(given, Vectors)]
+    if encoded:
+        raise DataError(
+            f"{samples.source}: vectors, but modality {encoded[0]!r} is exported with its encoder; give files and texts"
+            " (RawSamples) to compare with."
+        )
+    return classifier.prepare(samples)
 
 
 def _to_pt2(
     model: ServedModel,
-    arguments: Any,
-    shapes: Any,
     document: ExportDocument,
     classifier: QMFClassifier,
     path: Path,
-    samples: Samples,
+    given: tuple[Samples, Samples],
 ) -> Exported:
-    with quiet():
-        program = torch.export.export(model, arguments, dynamic_shapes=shapes, strict=False)
-    for node in program.graph.nodes:
-        node.meta.pop("stack_trace", None)  # paths of this machine
-    checked = check_outputs(_running(program.module()), classifier, samples)
+    program = trace_program(model, document.signature)
+    checked = check_outputs(_running(program.module(), document.signature), document.signature, classifier, *given)
     with atomic_path(path) as temporary, quiet():
         torch.export.save(program, temporary, extra_files={f"{KEY}.json": document.to_json()})
     return Exported(checked)
@@ -117,14 +132,11 @@ def _to_pt2(
 
 def _to_onnx(
     model: ServedModel,
-    arguments: Any,
-    shapes: Any,
     document: ExportDocument,
     classifier: QMFClassifier,
     path: Path,
-    samples: Samples,
-    *,
-    int8: bool,
+    given: tuple[Samples, Samples],
+    labelled: Samples | RawSamples | None,
 ) -> Exported:
     try:
         import onnx
@@ -133,47 +145,30 @@ def _to_onnx(
         raise MissingDependencyError(
             f"exporting to ONNX takes the package {error.name}: pip install 'qmf[onnx]'"
         ) from error
-    with quiet():
-        program = torch.onnx.export(
-            model,
-            arguments,
-            dynamo=True,
-            dynamic_shapes=shapes,
-            input_names=input_names(samples.modalities),
-            output_names=list(OUTPUTS),
-        )
-    if program is None:  # its type says that it may be
-        raise ConfigError("torch.onnx gave no graph.")
-    graph = program.model_proto
-    for node in graph.graph.node:
-        del node.metadata_props[:]  # lines of source code, with paths of this machine
+    graph = trace_onnx(model, document.signature)
     entry = graph.metadata_props.add()
     entry.key, entry.value = KEY, document.to_json()
     with atomic_path(path) as temporary:
         onnx.save(graph, temporary)
         session = open_session(temporary)
-        checked = check_outputs(lambda x, present: run_session(session, x, present), classifier, samples)
-        if not int8:
+        run = partial(run_session, session, document.signature)
+        checked = check_outputs(run, document.signature, classifier, *given)
+        if labelled is None:
             return Exported(checked)
-        accuracy = quantise(temporary, classifier, samples)
+        accuracy = quantise(temporary, classifier, labelled)
     return Exported(checked, *accuracy)
 
 
-def _example(samples: Samples) -> tuple[tuple[torch.Tensor, ...], torch.Tensor]:
-    """Give zeros to trace with: a ``.pt2`` archive keeps them, and real samples are nobody else's."""
-    inputs = tuple(torch.zeros(_EXAMPLES, x.shape[1]) for x in samples.features.values())
-    return inputs, torch.ones(_EXAMPLES, len(inputs), dtype=torch.bool)
-
-
-def _shapes(samples: Samples) -> tuple[tuple[dict[int, Any], ...], dict[int, Any]]:
-    batch = torch.export.Dim("batch", min=1, max=1 << 24)
-    return tuple({0: batch} for _ in samples.modalities), {0: batch}
-
-
-def _running(module: Any) -> Callable[[list[NDArray[Any]], NDArray[np.bool_]], dict[str, NDArray[Any]]]:
-    def run(inputs: list[NDArray[Any]], present: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
-        with torch.inference_mode():
-            given = module(tuple(torch.from_numpy(x).float() for x in inputs), torch.from_numpy(present))
-        return {name: tensor.numpy() for name, tensor in zip(OUTPUTS, given, strict=True)}
+def _running(
+    module: Any, signature: Signature
+) -> Callable[[list[NDArray[np.floating]], NDArray[np.bool_]], dict[str, NDArray[Any]]]:
+    def run(rows: list[NDArray[np.floating]], present: NDArray[np.bool_]) -> dict[str, NDArray[Any]]:
+        parts = []
+        for arrays in signature.batches(rows, present):
+            *inputs, there = map(torch.from_numpy, arrays)
+            with torch.inference_mode():
+                parts.append([tensor.numpy() for tensor in module(tuple(inputs), there)])
+        columns = zip(signature.outputs, zip(*parts, strict=True), strict=True)
+        return {name: np.concatenate(column) for name, column in columns}
 
     return run

@@ -1,37 +1,30 @@
-"""The graph that is exported: from vectors and `present` to everything that is known about a sample."""
+"""The graph that is exported: from tensors and `present` to everything that is known about a sample."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import torch
 from torch import Tensor, nn
 
 from qmf.calibration import PatternCalibration
+from qmf.export.judged import judged_vectors, takes_vectors
+from qmf.export.signature import Signature
 from qmf.fusion import QualityAwareFusion
 
-__all__ = ["OUTPUTS", "ServedModel", "input_names"]
-
-OUTPUTS = ("logits", "probabilities", "unimodal_logits", "weights", "uncertainty", "evidence")
-"""What the graph gives, in order: ``logits`` are those before, ``probabilities`` those after calibration."""
-
-_PRESENT = "present"
-
-
-def input_names(modalities: Sequence[str]) -> list[str]:
-    """Give the names of the inputs, those of the modalities and ``present`` [M + 1].
-
-    A modality that is called as an output or as ``present`` has ``input_`` in front.
-    """
-    taken = (*OUTPUTS, _PRESENT)
-    return [*(f"input_{name}" if name in taken else name for name in modalities), _PRESENT]
+__all__ = ["ServedModel"]
 
 
 class ServedModel(nn.Module):
-    """A trained model and its calibration, without the classifier around them.
+    """A trained model, the networks before it and its calibration, without the classifier around them.
 
     Parameters
     ----------
+    signature : Signature
+        What the graph takes.
+    networks : sequence of M nn.Module
+        From the tensors of each modality to what the model takes.
     model : QualityAwareFusion
         Trained, in evaluation mode.
     calibration : PatternCalibration or None
@@ -41,8 +34,17 @@ class ServedModel(nn.Module):
     patterns: Tensor
     temperature: Tensor
 
-    def __init__(self, model: QualityAwareFusion, calibration: PatternCalibration | None) -> None:
+    def __init__(
+        self,
+        signature: Signature,
+        networks: Sequence[nn.Module],
+        model: QualityAwareFusion,
+        calibration: PatternCalibration | None,
+    ) -> None:
         super().__init__()
+        self.counts = [len(given.parts) for given in signature.inputs.values()]
+        self.computed = [(m, takes_vectors(model, m)) for m in signature.computed]
+        self.networks = nn.ModuleList(networks)
         self.model = model
         empty = torch.zeros(0, len(model.modalities), dtype=torch.bool)
         patterns = empty if calibration is None else torch.from_numpy(calibration.patterns)
@@ -51,11 +53,18 @@ class ServedModel(nn.Module):
         self.register_buffer("temperature", temperature)
 
     def forward(self, inputs: Sequence[Tensor], present: Tensor) -> tuple[Tensor, ...]:
-        """Give `OUTPUTS` of M tensors [B, D_m] and `present` [B, M], bool; a row with no modality is NaN."""
-        output = self.model(dict(zip(self.model.modalities, inputs, strict=True)), present)
+        """Give `Signature.outputs` of the tensors of all modalities and `present` [B, M], bool.
+
+        A row with no modality is NaN; features mean nothing where their modality is absent.
+        """
+        tensors = iter(inputs)
+        x = [network(*islice(tensors, n)) for network, n in zip(self.networks, self.counts, strict=True)]
+        with judged_vectors(self.model) as seen:
+            output = self.model(dict(zip(self.model.modalities, x, strict=True)), present)
         evidence = torch.full_like(output.uncertainty, torch.nan) if output.evidence is None else output.evidence
         probabilities = (output.logits / self._temperature(present)).softmax(dim=-1)
-        return output.logits, probabilities, output.unimodal_logits, output.weights, output.uncertainty, evidence
+        known = output.logits, probabilities, output.unimodal_logits, output.weights, output.uncertainty, evidence
+        return known + tuple(x[m] if before else seen[m] for m, before in self.computed)
 
     def _temperature(self, present: Tensor) -> Tensor:
         """Give that of each sample's pattern, [B, 1]; 1 where it is not calibrated."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from qmf.data import Samples, encode_labels
+from qmf.data import RawSamples, Samples, encode_labels
 from qmf.estimator import QMFClassifier
-from qmf.export.onnx_classifier import open_session, run_session
+from qmf.export.onnx_classifier import OnnxClassifier
 from qmf.export.quiet import quiet
 
 __all__ = ["quantise"]
@@ -15,7 +15,7 @@ __all__ = ["quantise"]
 _SPARED = ".typicality."  # distances in many directions do not survive it
 
 
-def quantise(path: Path, classifier: QMFClassifier, samples: Samples) -> tuple[float, float]:
+def quantise(path: Path, classifier: QMFClassifier, samples: Samples | RawSamples) -> tuple[float, float]:
     """Bring the weights of encoders and heads of an ONNX file to INT8, in place.
 
     Parameters
@@ -24,7 +24,7 @@ def quantise(path: Path, classifier: QMFClassifier, samples: Samples) -> tuple[f
         The file.
     classifier : QMFClassifier
         What it was exported from.
-    samples : Samples
+    samples : Samples or RawSamples
         With labels.
 
     Returns
@@ -41,11 +41,9 @@ def quantise(path: Path, classifier: QMFClassifier, samples: Samples) -> tuple[f
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     target = encode_labels(samples, classifier.classes_)
-    inputs = [samples.features[name] for name in samples.modalities]
 
     def accuracy() -> float:
-        given = run_session(open_session(path), inputs, samples.present)
-        return float((given["probabilities"].argmax(axis=1) == target).mean())
+        return float((OnnxClassifier(path).predict_proba(samples).argmax(axis=1) == target).mean())
 
     before, model = accuracy(), onnx.load(path)
     with quiet():
