@@ -116,6 +116,7 @@ class TrainingConfig(_Section):
     monitor: Literal["objective", "loss", "accuracy"] = "objective"
     precision: Literal["no", "fp16", "bf16"] = "no"
     compile: bool = False
+    shard: bool = False
     validation_fraction: float = Field(0.1, ge=0, lt=1, description="Share of `train` held out, if no file is given.")
 
 

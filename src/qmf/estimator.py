@@ -99,7 +99,7 @@ class QMFClassifier(TrainingInputMixin, AnsweringMixin, ModelFolderMixin, Classi
     label_smoothing : float in [0, 1), default 0
         Label smoothing of the cross-entropies.
     epochs, batch_size, accumulate, optimizer, learning_rate, backbone_learning_rate, weight_decay, schedule, \
-warmup_epochs, clip_norm, patience, monitor, precision, compile
+warmup_epochs, clip_norm, patience, monitor, precision, compile, shard
         How to train; see `qmf.training.TrainingSettings`.
     validation_fraction : float in [0, 1), default 0.1
         Share of each class held out of training to choose the best epoch, to stop early and to calibrate, where `fit`
@@ -183,6 +183,7 @@ warmup_epochs, clip_norm, patience, monitor, precision, compile
         monitor: str = "objective",
         precision: str = "no",
         compile: bool = False,
+        shard: bool = False,
         validation_fraction: float = 0.1,
         random_state: int | np.random.RandomState | None = None,
         verbose: bool = False,
@@ -217,6 +218,7 @@ warmup_epochs, clip_norm, patience, monitor, precision, compile
         self.monitor = monitor
         self.precision = precision
         self.compile = compile
+        self.shard = shard
         self.validation_fraction = validation_fraction
         self.random_state = random_state
         self.verbose = verbose

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from accelerate.state import AcceleratorState
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
-from qmf.errors import RunError
+from qmf.errors import ConfigError, RunError
 from qmf.fusion import QualityAwareFusion
 from qmf.objective import ObjectiveTerms, QMFObjective
 from qmf.randomness import derive_seed
@@ -33,6 +34,7 @@ from qmf.training.optimisation import build_optimizer, build_schedule
 from qmf.training.random_state import seeded
 from qmf.training.run_state import RunState
 from qmf.training.settings import TrainingSettings
+from qmf.training.sharding import agree_on_buffers, divided, ready, whole
 from qmf.types import FusionOutput
 
 __all__ = ["TrainingResult", "train"]
@@ -127,19 +129,27 @@ class _Run:
     ) -> None:
         self.settings, self.folder, self.stop = settings, folder, stop
         self.training, self.validation = training, validation
+        if settings.shard:
+            ready()
         self.accelerator = _accelerator(settings.precision)
-        optimizer = build_optimizer(model, settings)
+        self.whole, self.sharded = model, settings.shard and self.accelerator.num_processes > 1
+        worker = divided(model, self.accelerator.device) if self.sharded else model
+        optimizer = build_optimizer(worker, settings)
         batches = training.num_batches(settings.batch_size)
         self.schedule = build_schedule(optimizer, settings, -(-batches // settings.accumulate))
-        # `self.model` may be wrapped for several processes; `model` itself holds the weights.
-        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+        # `self.model` may be wrapped for several processes; `worker` itself holds the weights, or its share of them.
+        self.model: Any
+        if self.sharded:
+            self.model, self.optimizer = worker, self.accelerator.prepare(optimizer)
+        else:
+            self.model, self.optimizer = self.accelerator.prepare(worker, optimizer)
         if settings.compile:
             self.model = torch.compile(self.model)
         self.modalities = model.modalities
         self.objective = objective.to(self.accelerator.device)
         sums = torch.zeros(2 + 2 * len(model.modalities), device=self.accelerator.device)
         scaler = self.accelerator.scaler
-        self.state = RunState(model, self.objective, self.optimizer, self.schedule, scaler, sums)
+        self.state = RunState(worker, self.objective, self.optimizer, self.schedule, scaler, sums)
         self.fingerprint = "" if folder is None else _fingerprint(settings, model, objective, training, validation)
 
     def go(self, *, resume: bool, verbose: bool) -> TrainingResult:
@@ -154,13 +164,13 @@ class _Run:
             while not state.at.finished:
                 row = self._epoch(checkpoint)
                 book.add(row)
-                if checkpoint is not None and main:
-                    state.save(checkpoint, self.fingerprint)
+                if checkpoint is not None and (main or self.sharded):
+                    state.save(checkpoint, self.fingerprint, write=main)
                 bar(state.at.epoch, _headline(row))
                 if checkpoint is not None and self._asked_to_stop() and not state.at.finished:
                     raise _interrupted(checkpoint, state.at.epoch)
         book.close()
-        state.model.load_state_dict(state.best)
+        self.whole.load_state_dict(whole(state.best))
         return TrainingResult(state.rows, state.at.best_epoch, state.at.epoch < self.settings.epochs)
 
     def _epoch(self, checkpoint: Path | None) -> Row:
@@ -179,6 +189,8 @@ class _Run:
         if self.objective.history is not None:
             self.objective.history.end_epoch()
         row = self._training_row()
+        if self.sharded:
+            agree_on_buffers(self.state.model)
         scores = self._validate()
         row |= {f"validation/{name}": value for name, value in scores.items()}
         row["seconds"] = round(time.perf_counter() - started, 4)
@@ -218,7 +230,8 @@ class _Run:
             last, real = batch is window[-1], len(batch.index) if world == 1 else int((batch.index >= 0).sum())
             with nullcontext() if last else self.accelerator.no_sync(self.model):
                 batch = batch.to(self.accelerator.device)
-                output = self.model(batch.inputs, batch.present)
+                with self.accelerator.autocast():
+                    output = self.model(batch.inputs, batch.present)
                 terms: ObjectiveTerms = self.objective(output, batch.target, batch.index)
                 # The gradient is the mean over processes, which may have fewer samples than others.
                 self.accelerator.backward(terms.loss * (real * world / total))
@@ -290,6 +303,8 @@ def _headline(row: Row) -> str:
 
 
 def _accelerator(precision: str) -> Accelerator:
+    if os.environ.get("ACCELERATE_USE_FSDP", "").lower() == "true":
+        raise ConfigError("FSDP of accelerate launch (--use_fsdp) does not know the history: set shard=True instead.")
     state = AcceleratorState._shared_state
     # Accelerate keeps one precision per process; a second fit with another one needs a fresh state.
     if state and state.get("_mixed_precision") != precision:

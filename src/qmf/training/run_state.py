@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from qmf.training.checkpoint import Checkpoint, flatten_optimizer, load_checkpoint, restore_optimizer, save_checkpoint
 from qmf.training.random_state import get_random_state, set_random_state
+from qmf.training.sharding import divided_like, whole
 
 __all__ = ["Position", "RunState"]
 
@@ -76,18 +77,28 @@ class RunState:
             self.at.best_score, self.at.best_epoch = score, self.at.epoch
             self.best = {name: tensor.detach().clone() for name, tensor in self.model.state_dict().items()}
 
-    def save(self, path: Path, fingerprint: str) -> None:
-        """Write all of it, and the state of every random generator, to one file in one step."""
+    def save(self, path: Path, fingerprint: str, *, write: bool = True) -> None:
+        """Write all of it, and the state of every random generator, to one file in one step.
+
+        Parameters
+        ----------
+        path, fingerprint
+            See `qmf.training.checkpoint.save_checkpoint`.
+        write : bool, default True
+            False in processes that only give their share of what is divided.
+        """
         optimizer_tensors, optimizer_values = flatten_optimizer(self.optimizer)
         random_tensors, random_values = get_random_state()
         tensors = {
-            "model": self.model.state_dict(),
+            "model": whole(self.model.state_dict()),
             "objective": self.objective.state_dict(),
-            "optimizer": optimizer_tensors,
+            "optimizer": whole(optimizer_tensors),
             "random": random_tensors,
-            "best": self.best,
+            "best": whole(self.best),
             "sums": {"sums": self.sums},
         }
+        if not write:
+            return
         values = {
             "at": asdict(self.at),
             "rows": self.rows,
@@ -108,19 +119,29 @@ class RunState:
         """
         saved = load_checkpoint(path, fingerprint)
         tensors, values = saved.tensors, saved.values
-        self.model.load_state_dict(tensors["model"])
+        owners = self.model.state_dict()
+        self.model.load_state_dict(divided_like(tensors["model"], owners))
         self.objective.load_state_dict(tensors.get("objective", {}))
-        restore_optimizer(self.optimizer, tensors.get("optimizer", {}), values["optimizer"])
+        moments = divided_like(tensors.get("optimizer", {}), _owners_of_moments(self.optimizer))
+        restore_optimizer(self.optimizer, moments, values["optimizer"])
         if self.schedule is not None:
             self.schedule.load_state_dict(self.schedule.state_dict() | values["schedule"])
         if self.scaler is not None:
             self.scaler.load_state_dict(values["scaler"])
-        self.best = {name: tensor.to(self.sums.device) for name, tensor in tensors.get("best", {}).items()}
+        best = {name: tensor.to(self.sums.device) for name, tensor in tensors.get("best", {}).items()}
+        self.best = divided_like(best, owners)
         with torch.no_grad():
             self.sums.copy_(tensors["sums"]["sums"])
         self.at = Position(**values["at"])
         self.rows = values["rows"]
         set_random_state(tensors["random"], values["random"])
+
+
+def _owners_of_moments(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """Give the parameter that each moment belongs to, by the moment's name in `flatten_optimizer`."""
+    parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    names = ("exp_avg", "exp_avg_sq", "momentum_buffer")
+    return {f"{i}.{name}": parameter for i, parameter in enumerate(parameters) for name in names}
 
 
 def _plain(state: dict[str, Any]) -> dict[str, Any]:

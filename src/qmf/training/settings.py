@@ -56,6 +56,9 @@ class TrainingSettings:
     compile : bool
         Compile the model by ``torch.compile`` first, which takes up to a minute and, on a CPU, a C++ compiler: pays in
         long runs of large encoders.
+    shard : bool
+        Where several processes train: divide parameters, gradients and moments among them (FSDP), which large encoders
+        need, instead of a copy on each. Not together with `compile`.
     seed : int
         Seed of everything drawn.
     """
@@ -74,11 +77,14 @@ class TrainingSettings:
     monitor: Literal["objective", "loss", "accuracy"] = "objective"
     precision: Literal["no", "fp16", "bf16"] = "no"
     compile: bool = False
+    shard: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
         for field in fields(self):
             self._check(field.name, getattr(self, field.name))
+        if self.shard and self.compile:
+            raise ConfigError("shard and compile: expected at most one of them.")
 
     def _check(self, name: str, value: Any) -> None:
         expected = None
