@@ -1,5 +1,6 @@
 """The commands: from tables, or photos and texts, to an exported file and predictions that take no torch."""
 
+import json
 import subprocess
 import sys
 
@@ -108,6 +109,12 @@ def test_commands_from_photos_and_texts_to_predictions_without_torch(tmp_path, m
     assert command("fit", "config.yaml", "-o", "model", "-q").exit_code == 0
     done = command("export", "model", "-o", "model.onnx", "--samples", "test.jsonl")
     assert "checked on 30 samples of test.jsonl in 3 patterns of modalities" in done.stderr
+    said = command("info", "model.onnx").stderr
+    assert "photo (image), text (text)" in said
+    assert "uint8, batch x 32 x 32 x 3" in said
+    told = json.loads(command("info", "model.onnx", "--json").stdout)
+    assert told["inputs"]["present"] == {"type": "tensor(bool)", "shape": ["batch", 2]}
+    assert told["classes"] == [0, 1]
     same_without_torch(tmp_path, "test.jsonl")
 
 
