@@ -11,21 +11,23 @@ from qmf.data import encode_labels
 from qmf.evaluation import evaluate_prediction, evaluate_sets
 
 if TYPE_CHECKING:
-    from qmf.data import Samples
-    from qmf.estimator import QMFClassifier
+    from qmf.answering import AnsweringMixin
+    from qmf.data import RawSamples, Samples
 
 __all__ = ["evaluate_classifier", "evaluate_patterns"]
 
 
-def evaluate_classifier(classifier: QMFClassifier, samples: Samples, *, risk: float | None = None) -> dict[str, Any]:
+def evaluate_classifier(
+    classifier: AnsweringMixin, samples: Samples | RawSamples, *, risk: float | None = None
+) -> dict[str, Any]:
     """Evaluate a classifier.
 
     Parameters
     ----------
-    classifier : QMFClassifier
-        Fitted.
-    samples : Samples
-        Labelled, from ``classifier.prepare``.
+    classifier : AnsweringMixin
+        Fitted, loaded or exported.
+    samples : Samples or RawSamples
+        Labelled; best from ``classifier.prepare``, so that they are encoded once.
     risk : float, optional
         As in ``classifier.predict_full``.
 
@@ -52,14 +54,14 @@ def evaluate_classifier(classifier: QMFClassifier, samples: Samples, *, risk: fl
 
 
 def evaluate_patterns(
-    classifier: QMFClassifier, samples: Samples, *, risk: float | None = None
+    classifier: AnsweringMixin, samples: Samples, *, risk: float | None = None
 ) -> dict[str, dict[str, Any]]:
     """Evaluate a classifier on what is left when modalities go.
 
     Parameters
     ----------
-    classifier : QMFClassifier
-        Fitted.
+    classifier : AnsweringMixin
+        Fitted, loaded or exported.
     samples : Samples
         Labelled, from ``classifier.prepare``: encoded once for all patterns.
     risk : float, optional

@@ -98,6 +98,7 @@ def test_commands_from_table_to_predictions_without_torch(folder):
     done = command("export", "model", "-o", "model.onnx")
     assert "checked on 64 samples of train.csv in 3 patterns of modalities" in done.stderr
     same_without_torch(folder, "test.csv")
+    assert command("evaluate", "model.onnx", "test.csv", "--apply", "person=absent").exit_code == 0
 
 
 def test_commands_from_photos_and_texts_to_predictions_without_torch(tmp_path, monkeypatch):
@@ -116,6 +117,12 @@ def test_commands_from_photos_and_texts_to_predictions_without_torch(tmp_path, m
     assert told["inputs"]["present"] == {"type": "tensor(bool)", "shape": ["batch", 2]}
     assert told["classes"] == [0, 1]
     same_without_torch(tmp_path, "test.jsonl")
+    wanted, given = (json.loads(command("evaluate", m, "test.jsonl", "--json").stdout) for m in ("model", "model.onnx"))
+    assert given.keys() == wanted.keys()
+    assert (given["accuracy"], given["num_samples"]) == (wanted["accuracy"], 30)
+    assert given["nll"] == pytest.approx(wanted["nll"], abs=1e-4)
+    every = json.loads(command("evaluate", "model.onnx", "test.jsonl", "--all-patterns", "--json").stdout)
+    assert list(every["patterns"]) == ["photo+text", "photo", "text"]
 
 
 def same_without_torch(folder, test):

@@ -15,6 +15,7 @@ from qmf.cli.model_data import (
     RiskOption,
     damaged_samples,
     labelled_samples,
+    load_classifier,
 )
 from qmf.cli.output import print_json, print_table, say
 
@@ -33,16 +34,18 @@ def evaluate(
     risk: RiskOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Compare a model's predictions with the labels of DATA, as it is or damaged."""
-    from qmf.estimator import QMFClassifier
+    """Compare the predictions of a model, or an exported ONNX file, with the labels of DATA, as it is or damaged."""
     from qmf.pattern_evaluation import evaluate_classifier, evaluate_patterns
 
-    classifier = QMFClassifier.load(model_dir)
-    given = labelled_samples(classifier, model_dir, data, absent or [])
-    samples = classifier.prepare(damaged_samples(classifier, given, apply or [], seed))
-    result = evaluate_classifier(classifier, samples, risk=risk)
-    if all_patterns:
-        result["patterns"] = evaluate_patterns(classifier, samples, risk=risk)
+    classifier = load_classifier(model_dir)
+    given = damaged_samples(classifier, labelled_samples(classifier, model_dir, data, absent or []), apply or [], seed)
+    if all_patterns or model_dir.suffix != ".onnx":
+        samples = classifier.prepare(given)
+        result = evaluate_classifier(classifier, samples, risk=risk)
+        if all_patterns:
+            result["patterns"] = evaluate_patterns(classifier, samples, risk=risk)
+    else:  # pictures are large as an exported file takes them: it reads some at a time
+        result = evaluate_classifier(classifier, given, risk=risk)
     if as_json:
         print_json(result)
     else:

@@ -33,7 +33,9 @@ __all__ = [
 
 _ROWS = 10_000  # of a table at a time
 
-ModelArgument = Annotated[Path, typer.Argument(metavar="MODEL_DIR", help="Model folder.")]
+ModelArgument = Annotated[
+    Path, typer.Argument(metavar="MODEL_DIR", help="Model folder, or an exported .onnx (evaluate, info).")
+]
 DataArgument = Annotated[str, typer.Argument(metavar="DATA", help="CSV, Parquet, JSONL, NPZ, MAT or built-in name.")]
 AbsentOption = Annotated[
     list[str] | None, typer.Option("--absent", metavar="MODALITY", help="Treat this modality as absent everywhere.")
@@ -56,13 +58,13 @@ def load_classifier(model: Path) -> Classifier:
     return LoadedClassifier(model)
 
 
-def labelled_samples(classifier: QMFClassifier, model_dir: Path, data: str, absent: list[str]) -> Samples | RawSamples:
+def labelled_samples(classifier: Classifier, model_dir: Path, data: str, absent: list[str]) -> Samples | RawSamples:
     """Read DATA for a model, with labels, and with `absent` modalities absent."""
     return _read(classifier, model_dir, data, absent, require_label=True)
 
 
 def damaged_samples(
-    classifier: QMFClassifier, samples: Samples | RawSamples, apply: list[str], seed: int
+    classifier: Classifier, samples: Samples | RawSamples, apply: list[str], seed: int
 ) -> Samples | RawSamples:
     """Give the samples with each ``--apply`` done to them; spreads of vectors are those of training."""
     from qmf.cli.corrupt import every_modality, parse_damages
@@ -77,6 +79,8 @@ def damaged_samples(
     damages = every_modality(parse_damages(apply), names)
     if isinstance(samples, RawSamples) and classifier.preparation_ is not None:
         return damaged(samples, damages, seed=seed)
+    if not hasattr(classifier.model_, "encoders"):
+        raise ConfigError("--apply: an exported file does not know the spread of its vectors; take the model folder.")
     encoders = zip(classifier.modalities_, classifier.model_.encoders, strict=True)
     spreads = {name: (encoder.mean.numpy(), encoder.std.numpy()) for name, encoder in encoders}
     raw = samples if isinstance(samples, RawSamples) else vectors_as_raw(samples)
