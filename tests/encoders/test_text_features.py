@@ -77,6 +77,14 @@ def test_batch_size_and_order_change_no_feature(tiny_bert, batch_size):
 
 
 @needs_transformers
+def test_a_tuned_model_gets_no_more_pieces_than_it_has_positions_for(tiny_bert):
+    encoder = SentenceFeatures(tiny_bert, tune="full")  # 64 pieces, if it had that many
+    rows = encoder.encode(["good day " * 30])
+    assert rows.shape == (1, 24)
+    assert encoder.backbone()(torch.from_numpy(rows)).shape == (1, 16)
+    assert SentenceFeatures(tiny_bert, tune="full", longest=5).encode(["good day " * 30]).shape == (1, 5)
+
+
 def test_no_text_gives_no_row_and_other_values_are_named(tiny_bert, tmp_path):
     encoder = SentenceFeatures(tiny_bert)
     assert encoder.encode([]).shape == (0, 16)

@@ -20,7 +20,7 @@ data:
   validation: test.csv
   label: label
   modalities:
-    note: {type: text, columns: note, encoder: bert, tune: full, options: {longest: 8}}
+    note: {type: text, columns: note, encoder: bert, tune: full}
     size: {type: numeric, columns: [size]}
 model: {dropout: 0}
 training: {epochs: 3, batch_size: 16, patience: 100, shard: true}

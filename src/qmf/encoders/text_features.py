@@ -50,7 +50,7 @@ class SentenceFeatures:
     tune : {"frozen", "last-block", "full"}
         What is trained with the classifier. Where not "frozen", `encode` gives ids of word pieces for `backbone`.
     longest : int
-        Where tuned: texts are cut to so many word pieces.
+        Where tuned: texts are cut to so many word pieces, or to what the model takes if that is less.
 
     Attributes
     ----------
@@ -106,8 +106,9 @@ class SentenceFeatures:
             raise ConfigError(f"tune={tune!r}, longest={longest}: expected frozen, last-block or full, and at least 1.")
         self.tune, self._width = tune, _width(self._folder, config)
         self.cached = tune == "frozen"
-        self.out_features = self._width if self.cached else longest
-        self._longest = _longest(self._folder, config) if self.cached else longest
+        limit = _longest(self._folder, config)
+        self._longest = limit if self.cached else min(longest, limit)
+        self.out_features = self._width if self.cached else self._longest
         parts: list[Any] = [_VERSION, self._longest, file_hashes(self._folder)] + ([] if self.cached else [tune])
         self.fingerprint = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
         self._loaded: tuple[Any, Any] | None = None
