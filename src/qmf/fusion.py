@@ -19,7 +19,7 @@ from qmf.presets import get_preset
 from qmf.types import FusionOutput
 from qmf.uncertainty import ESTIMATORS, Credibility, UncertaintyEstimator
 from qmf.uncertainty.credibility import believe
-from qmf.weighting import WEIGHTINGS
+from qmf.weighting import named_weighting
 
 __all__ = ["QualityAwareFusion", "fuse_credible", "fuse_logits"]
 
@@ -189,7 +189,11 @@ class QualityAwareFusion(nn.Module):
         self.widths = feature_widths(encoders, num_classes, heads or {})
         self.heads = classification_heads(dict(zip(encoders, self.widths, strict=True)), num_classes, heads or {})
         self.uncertainty = self._estimator(uncertainty or choices.uncertainty)
-        self.weighting = _named(WEIGHTINGS, "weighting", weighting or choices.weighting)
+        self.weighting = (
+            weighting
+            if isinstance(weighting, nn.Module)
+            else named_weighting(weighting, choices.weighting, self.uncertainty.ceiling(num_classes))
+        )
         several = isinstance(self.uncertainty, Credibility) and len(encoders) > 1
         self.joint = nn.Linear(sum(self.widths), num_classes) if several else None
 
@@ -297,11 +301,3 @@ def _side_by_side(features: list[Tensor], present: Tensor | None) -> Tensor:
     """Give the features of all modalities [B, sum of D_m], with zeros in samples that lack one."""
     h = torch.cat([v.flatten(1) for v in features], dim=1)
     return h if present is None else h.masked_fill(~present.all(dim=1, keepdim=True), 0.0)
-
-
-def _named(registry: dict[str, type[nn.Module]], what: str, choice: str | nn.Module) -> nn.Module:
-    if isinstance(choice, nn.Module):
-        return choice
-    if choice not in registry:
-        raise ConfigError(f"{what}={choice!r} does not exist; expected one of {', '.join(registry)}.")
-    return registry[choice]()

@@ -15,7 +15,7 @@ from qmf.fusion import fuse_credible, fuse_logits
 from qmf.presets import get_preset
 from qmf.types import FusionOutput, Prediction
 from qmf.uncertainty import ESTIMATORS, Credibility, UncertaintyEstimator
-from qmf.weighting import WEIGHTINGS
+from qmf.weighting import named_weighting
 
 __all__ = ["PostHocFusion", "fuse"]
 
@@ -60,7 +60,7 @@ def fuse(
     DataError
         If shapes differ, a row is partly NaN or infinite, or a sample has no modality at all.
     ConfigError
-        If a name is unknown, or a temperature is not positive.
+        If a name is unknown, a temperature is not positive, or linear weights are asked of "credibility".
 
     References
     ----------
@@ -81,13 +81,11 @@ def fuse(
             raise ConfigError(f"temperature={{{name!r}: {value}}}: expected a positive number for one of {modalities}.")
         scale[modalities.index(name)] = value
     choices = get_preset(preset)
-    estimator = _logit_estimator(uncertainty or choices.uncertainty)
-    kind = weighting or choices.weighting
-    if kind not in WEIGHTINGS:
-        raise ConfigError(f"weighting={kind!r} does not exist; expected one of {', '.join(WEIGHTINGS)}.")
+    estimator = ESTIMATORS[_logit_estimator(uncertainty or choices.uncertainty)](len(modalities))
+    weights = named_weighting(weighting, choices.weighting, estimator.ceiling(logits.shape[2]))
     scaled = logits / scale[:, None]
     with torch.no_grad():
-        output = _fused(scaled, ESTIMATORS[estimator](len(modalities)), there, WEIGHTINGS[kind]())
+        output = _fused(scaled, estimator, there, weights)
     labels = np.asarray(classes if classes is not None else range(logits.shape[2]))
     if len(labels) != logits.shape[2]:
         raise DataError(f"classes has {len(labels)} labels, the logits have {logits.shape[2]} columns.")

@@ -5,10 +5,14 @@ That it decreases is condition (b) of Theorem 2: where uncertainty follows the l
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
-__all__ = ["WEIGHTINGS", "ConstantWeights", "LinearWeights", "SimplexWeights"]
+from qmf.errors import ConfigError
+
+__all__ = ["WEIGHTINGS", "ConstantWeights", "LinearWeights", "SimplexWeights", "named_weighting"]
 
 
 class LinearWeights(nn.Module):
@@ -112,3 +116,44 @@ WEIGHTINGS: dict[str, type[nn.Module]] = {
     "simplex": SimplexWeights,
     "constant": ConstantWeights,
 }
+
+
+def named_weighting(given: str | None, usual: str, ceiling: float | None) -> nn.Module:
+    """Give the weighting of a name, for uncertainties of at most `ceiling`.
+
+    Parameters
+    ----------
+    given : str or None
+        Key of `WEIGHTINGS` that was asked for.
+    usual : str
+        The preset's, where none was; "linear" gives way to "simplex" where `ceiling` is infinite.
+    ceiling : float or None
+        See `qmf.uncertainty.UncertaintyEstimator.ceiling`.
+
+    Returns
+    -------
+    nn.Module
+        Linear weights have ``beta = -alpha ceiling``: 0 where u is largest, and never negative. Without a ceiling
+        ``beta`` is 0 as in the official code, whose energy is negative for logits of some size.
+
+    Raises
+    ------
+    ConfigError
+        If there is none of that name, or linear weights are asked for that would be negative whatever ``beta``.
+
+    References
+    ----------
+    QMF (Zhang et al., ICML 2023), section 3.3: ``alpha^m < 0``, and some ``beta^m`` meets any static weight.
+    """
+    unbounded = ceiling == math.inf
+    name = given or ("simplex" if unbounded and usual == "linear" else usual)
+    if name not in WEIGHTINGS:
+        raise ConfigError(f"weighting={name!r} does not exist; expected one of {', '.join(WEIGHTINGS)}.")
+    if name == "linear" and unbounded:
+        raise ConfigError(
+            "weighting='linear': this uncertainty has no upper bound, so that weights would be negative; expected"
+            " 'simplex' or 'constant'."
+        )
+    if name == "linear" and ceiling is not None:
+        return LinearWeights(beta=-LinearWeights().alpha * ceiling)
+    return WEIGHTINGS[name]()

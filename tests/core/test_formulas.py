@@ -8,12 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from qmf.errors import ConfigError
 from qmf.fusion import QualityAwareFusion, fuse_logits
 from qmf.history import LossHistory
 from qmf.objective import QMFObjective
 from qmf.ranking import ranking_loss
 from qmf.uncertainty import ESTIMATORS, Energy, TrueClassProbability
-from qmf.weighting import ConstantWeights, LinearWeights, SimplexWeights
+from qmf.weighting import ConstantWeights, LinearWeights, SimplexWeights, named_weighting
 
 B, M, K = 7, 3, 4
 
@@ -100,6 +101,34 @@ def test_weights_are_their_formulas():
     expected += [[v / (1 + e(0.5) + e(-1.5)) for v in (1.0, e(0.5), e(-1.5))]]
     np.testing.assert_allclose(SimplexWeights(2.0)(u, present), expected, rtol=1e-6)
     torch.testing.assert_close(ConstantWeights()(u, present), torch.tensor([[0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]]))
+
+
+@pytest.mark.parametrize("name", sorted(ESTIMATORS.keys() - {"credibility"}))
+def test_the_preset_paper_gives_the_surer_modality_the_larger_weight_and_none_a_negative_one(name):
+    # A sure and an unsure modality that contradict each other: the sure one decides, by its own sign.
+    encoders = {"sure": nn.Linear(K, K), "unsure": nn.Linear(K, K)}
+    encoders["sure"].out_features = encoders["unsure"].out_features = K
+    model = QualityAwareFusion(encoders, K, uncertainty=name, heads=dict.fromkeys(encoders, nn.Identity())).eval()
+    with torch.no_grad():
+        for encoder in encoders.values():
+            encoder.weight.copy_(torch.eye(K))
+            encoder.bias.zero_()
+        if name == "true-class-probability":  # learned: here told
+            model.uncertainty.forward = lambda logits, features=(): 1 - logits.softmax(-1).amax(-1)
+    sure, unsure = torch.zeros(1, K), torch.zeros(1, K)
+    sure[0, 1], unsure[0, 2] = 6.0, 0.5
+    output = model({"sure": sure, "unsure": unsure})
+    assert (output.weights >= 0).all()
+    assert output.weights[0, 0] > output.weights[0, 1]
+    assert output.logits.argmax() == 1
+
+
+def test_linear_weights_of_an_uncertainty_without_bound_are_refused():
+    with pytest.raises(ConfigError, match="no upper bound, so that weights would be negative; expected 'simplex'"):
+        named_weighting("linear", "simplex", math.inf)
+    assert isinstance(named_weighting(None, "linear", math.inf), SimplexWeights)
+    w = named_weighting(None, "linear", 2.0)(torch.tensor([[0.5, 2.0]]))
+    torch.testing.assert_close(w, torch.tensor([[0.15, 0.0]]))
 
 
 @pytest.mark.parametrize("weighting", [LinearWeights(), SimplexWeights(), ConstantWeights()])

@@ -46,6 +46,24 @@ class UncertaintyEstimator(nn.Module):
         """
         raise NotImplementedError
 
+    def ceiling(self, num_classes: int) -> float | None:
+        """Give the largest value of an uncertainty that is never negative, infinity where it has none.
+
+        From it linear weights take ``beta``, without which they would be negative: the surest modality would count
+        most, with the wrong sign.
+
+        Parameters
+        ----------
+        num_classes : int
+            K.
+
+        Returns
+        -------
+        float or None
+            None for one that may be negative, such as the energy, and by default: ``beta`` is 0 then.
+        """
+        return None
+
     def auxiliary_loss(self, uncertainty: Tensor, logits: Tensor, target: Tensor) -> Tensor | None:
         """Give the loss by which the estimator itself is trained, or None if it has nothing to learn.
 

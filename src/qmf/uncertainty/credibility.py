@@ -160,6 +160,10 @@ class Credibility(UncertaintyEstimator):
         f = full_precision(logits)
         return believe(f, self.evidence(features, f), present).uncertainty
 
+    def ceiling(self, num_classes: int) -> float:
+        """Give infinity; see `UncertaintyEstimator.ceiling`."""
+        return math.inf
+
     def evidence(self, features: Features, logits: Tensor) -> Tensor:
         """Give the evidence [B, M] that each modality is atypical; NaN where not known; arguments as `forward`."""
         columns = [

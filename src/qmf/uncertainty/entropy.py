@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor
 
 from qmf.precision import full_precision
@@ -23,6 +25,10 @@ class Entropy(UncertaintyEstimator):
     >>> Entropy(1)(torch.zeros(1, 1, 2))
     tensor([[0.6931]])
     """
+
+    def ceiling(self, num_classes: int) -> float:
+        """Give the largest value; see `UncertaintyEstimator.ceiling`."""
+        return math.log(num_classes)
 
     def forward(self, logits: Tensor, features: Features = ()) -> Tensor:
         """Give the entropy; see `UncertaintyEstimator.forward`."""

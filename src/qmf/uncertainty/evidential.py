@@ -28,6 +28,10 @@ class EvidentialVacuity(UncertaintyEstimator):
     tensor([[1.]])
     """
 
+    def ceiling(self, num_classes: int) -> float:
+        """Give the largest value; see `UncertaintyEstimator.ceiling`."""
+        return 1.0
+
     def forward(self, logits: Tensor, features: Features = ()) -> Tensor:
         """Give the vacuity; see `UncertaintyEstimator.forward`."""
         num_classes = logits.shape[-1]

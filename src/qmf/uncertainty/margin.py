@@ -24,6 +24,10 @@ class Margin(UncertaintyEstimator):
     tensor([[1.]])
     """
 
+    def ceiling(self, num_classes: int) -> float:
+        """Give the largest value; see `UncertaintyEstimator.ceiling`."""
+        return 1.0
+
     def forward(self, logits: Tensor, features: Features = ()) -> Tensor:
         """Give ``1 - (p_(1) - p_(2))``; see `UncertaintyEstimator.forward`."""
         first, second = full_precision(logits).softmax(dim=-1).topk(2, dim=-1).values.unbind(-1)

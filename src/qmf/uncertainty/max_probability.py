@@ -24,6 +24,10 @@ class MaxProbability(UncertaintyEstimator):
     tensor([[0.7500]])
     """
 
+    def ceiling(self, num_classes: int) -> float:
+        """Give the largest value; see `UncertaintyEstimator.ceiling`."""
+        return 1.0 - 1.0 / num_classes
+
     def forward(self, logits: Tensor, features: Features = ()) -> Tensor:
         """Give ``1 - max_k p_k``; see `UncertaintyEstimator.forward`."""
         return 1.0 - full_precision(logits).softmax(dim=-1).amax(dim=-1)

@@ -49,6 +49,10 @@ class TrueClassProbability(UncertaintyEstimator):
             nn.Sequential(nn.Linear(width, hidden), nn.ReLU(), nn.Linear(hidden, 1)) for width in feature_dims
         )
 
+    def ceiling(self, num_classes: int) -> float:
+        """Give the largest value; see `UncertaintyEstimator.ceiling`."""
+        return 1.0
+
     def forward(self, logits: Tensor, features: Features = ()) -> Tensor:
         """Give ``1 - c^m(h^m)``, in ``(0, 1)``; see `UncertaintyEstimator.forward`."""
         scores = [network(h.detach()) for network, h in zip(self.networks, features, strict=True)]
