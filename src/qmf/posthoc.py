@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,10 +15,12 @@ from qmf.errors import ConfigError, DataError
 from qmf.fusion import fuse_credible, fuse_logits
 from qmf.presets import get_preset
 from qmf.types import FusionOutput, Prediction
-from qmf.uncertainty import ESTIMATORS, Credibility, UncertaintyEstimator
+from qmf.uncertainty import ESTIMATORS, Credibility, Energy, UncertaintyEstimator
 from qmf.weighting import named_weighting
 
 __all__ = ["PostHocFusion", "fuse"]
+
+_NOTHING = 1e-5  # weights below it are rounding
 
 
 def fuse(
@@ -36,7 +39,7 @@ def fuse(
     ----------
     logits_by_modality : mapping of str to array [N, K]
         Logits of each classifier. A row that is all NaN = the modality is absent for that sample. Log-probabilities
-        are logits too, but their energy is always 0: use another estimator on them, such as ``"entropy"``.
+        are logits too, but their energy is always 0: give another estimator with them, such as ``"entropy"``.
     present : array [N, M] of bool, optional
         True where a modality is there; where it is False, the row of logits is not looked at.
     preset : str, default "paper"
@@ -58,7 +61,8 @@ def fuse(
     Raises
     ------
     DataError
-        If shapes differ, a row is partly NaN or infinite, or a sample has no modality at all.
+        If shapes differ, a row is partly NaN or infinite, a sample has no modality at all, or these are
+        log-probabilities and the uncertainty is their energy.
     ConfigError
         If a name is unknown, a temperature is not positive, or linear weights are asked of "credibility".
 
@@ -86,6 +90,8 @@ def fuse(
     scaled = logits / scale[:, None]
     with torch.no_grad():
         output = _fused(scaled, estimator, there, weights)
+    if isinstance(estimator, Energy):
+        _check_energy_weights(output.weights, there)
     labels = np.asarray(classes if classes is not None else range(logits.shape[2]))
     if len(labels) != logits.shape[2]:
         raise DataError(f"classes has {len(labels)} labels, the logits have {logits.shape[2]} columns.")
@@ -208,6 +214,23 @@ class PostHocFusion:
     def predict_proba(self, logits: Mapping[str, ArrayLike], present: ArrayLike | None = None) -> NDArray[np.float64]:
         """Give the fused class probabilities [N, K]; parameters and errors as `predict_full`."""
         return self.predict_full(logits, present).probabilities
+
+
+def _check_energy_weights(weights: torch.Tensor, there: torch.Tensor) -> None:
+    """Refuse log-probabilities, whose energy is 0; warn of negative weights: small logits have a positive energy."""
+    if bool((weights.abs() < _NOTHING).all()):
+        raise DataError(
+            "these are log-probabilities: their energy, the uncertainty of this preset, is 0 for every sample, and so"
+            " is every weight; expected logits, or uncertainty='entropy'."
+        )
+    negative = int((there & (weights < -_NOTHING)).sum())
+    if negative:
+        warnings.warn(
+            f"{negative} of {int(there.sum())} weights are negative, since these logits are small (their logsumexp is"
+            " below 0): such a modality counts against what it says. uncertainty='entropy' knows no such thing.",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _fused(

@@ -143,3 +143,13 @@ def test_prediction_as_a_frame(library):
 def test_prediction_as_a_frame_of_another_library_is_refused():
     with pytest.raises(ConfigError, match="library='excel'"):
         fuse(some_logits()).to_frame("excel")
+
+
+def test_log_probabilities_have_no_energy_and_small_logits_a_negative_weight():
+    p = np.random.default_rng(0).dirichlet(np.ones(3), (2, 5))
+    given = {"a": np.log(p[0]), "b": np.log(p[1])}
+    with pytest.raises(DataError, match=r"log-probabilities: their energy.*expected logits, or uncertainty='entropy'"):
+        fuse(given)
+    assert fuse({"a": given["a"]}, uncertainty="entropy").labels.tolist() == p[0].argmax(axis=1).tolist()
+    with pytest.warns(UserWarning, match="10 of 10 weights are negative"):
+        fuse({name: logits - 1 for name, logits in given.items()})
