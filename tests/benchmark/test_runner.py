@@ -110,6 +110,26 @@ def test_more_seeds_and_methods_are_added_to_what_is_there(recipe, tmp_path):
     assert {row["method"] for row in both} == {"static", "concat"}
 
 
+def test_a_table_of_ones_own_without_test_samples_is_split_and_damaged(tmp_path):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 100)
+    colours = [("red", "blue")[label ^ (r < 0.2)] for label, r in zip(y, rng.random(100), strict=True)]
+    size = [None if i % 9 == 0 else v for i, v in enumerate(rng.normal(2 * y, 1))]
+    frame = pl.DataFrame({"id": [f"s{i}" for i in range(100)], "size": size, "colour": colours, "label": y})
+    frame.write_csv(tmp_path / "all.csv")
+    (tmp_path / "own.yaml").write_text(
+        "title: own\ndata:\n  train: all.csv\n  id: id\n  modalities:\n    size: {type: numeric}\n"
+        "    colour: {type: categorical}\nconditions:\n"
+        "  - {name: swapped, damages: {size: 'swapped:1:0.5', colour: 'swapped:1:0.5'}}\nbudget: {epochs: 5}\n"
+    )
+    run_benchmark(load_recipe(str(tmp_path / "own.yaml")), tmp_path / "out", methods=["static"], seeds=[0, 1])
+    rows = pl.read_parquet(tmp_path / "out" / "results.parquet")
+    assert sorted(set(rows["condition"])) == ["clean", "only colour", "only size", "swapped"]
+    assert rows.filter(pl.col("condition") == "clean")["samples"].to_list() == [20, 20]
+    clean, swapped = (rows.filter(pl.col("condition") == c)["accuracy"].mean() for c in ("clean", "swapped"))
+    assert swapped < clean
+
+
 def test_trials_choose_settings_on_training_data(recipe, tmp_path):
     pytest.importorskip("optuna", reason="optuna is not installed")
     rows = run_benchmark(load_recipe(str(recipe)), tmp_path / "out", methods=["static"], seeds=[0], trials=3)

@@ -181,11 +181,7 @@ class _VectorData:
             return self.fixed
         if self.whole is None:
             return load_handwritten("train", seed=seed), load_handwritten("test", seed=seed)
-        labels = np.asarray(self.whole.labels)
-        tested = np.zeros(len(labels), dtype=bool)
-        for label in self.names:
-            rows = keyed_generator(seed, "split", str(label)).permutation(np.flatnonzero(labels == label))
-            tested[rows[: max(1, round(len(rows) * self.recipe.data.test_share))]] = True
+        tested = _tested(np.asarray(self.whole.labels), self.recipe, seed)
         return self.whole.take(~tested), self.whole.take(tested)
 
     def _part(self, samples: Samples) -> Part:
@@ -198,11 +194,16 @@ class _RawData:
 
     def __init__(self, recipe: Recipe, say: Say) -> None:
         data = recipe.data
-        if not data.train or not data.test:
-            raise ConfigError(f"{recipe.name}: raw data need data.train and data.test.")
-        self.say, self.seeds_done = say, 0
+        if not data.train:
+            raise ConfigError(f"{recipe.name}: data.train is empty: give a table.")
+        self.say = say
         self.conditions = (CLEAN, *(_raw_condition(entry) for entry in recipe.conditions))
-        raw_train, self.raw_test = (_raw(source, recipe) for source in (data.train, data.test))
+        raw_train = _raw(data.train, recipe)
+        if data.test:
+            self.raw_test = _raw(data.test, recipe)
+        else:  # the same split for all seeds: what is damaged before the encoder is encoded once
+            tested = _tested(np.asarray(raw_train.labels), recipe, 0)
+            raw_train, self.raw_test = raw_train.take(np.flatnonzero(~tested)), raw_train.take(np.flatnonzero(tested))
         specs = {
             n: ModalitySpec.parse(n, entry.model_dump(exclude={"transpose"})) for n, entry in data.modalities.items()
         }
@@ -233,6 +234,15 @@ class _RawData:
         return Part(samples.features, samples.present, target, np.zeros_like(samples.present), samples.ids)
 
 
+def _tested(labels: NDArray[Any], recipe: Recipe, seed: int) -> NDArray[np.bool_]:
+    """Say which samples are held out for testing: a share of each class, at least one."""
+    tested = np.zeros(len(labels), dtype=bool)
+    for label in np.unique(labels):
+        rows = keyed_generator(seed, "split", str(label)).permutation(np.flatnonzero(labels == label))
+        tested[rows[: max(1, round(len(rows) * recipe.data.test_share))]] = True
+    return tested
+
+
 def _raw_condition(entry: Any) -> Condition:
     return Condition(entry.name, entry.family or entry.name, entry.severity, damages=dict(entry.damages))
 
@@ -259,8 +269,9 @@ def _folder(recipe: Recipe) -> Path:
 
 def _changed(after: Any, before: Any) -> NDArray[np.bool_]:
     if isinstance(after, np.ndarray):
-        same = (after == before) | (np.isnan(after) & np.isnan(before))
-        return np.asarray(~same.all(axis=1))
+        # NaN, of numbers and among categories, is what does not equal itself.
+        same = (after == before) | ((after != after) & (before != before))
+        return np.asarray(~same.astype(bool).reshape(len(same), -1).all(axis=1))
     return np.array([a is not b and a != b for a, b in zip(after, before, strict=True)], dtype=bool)
 
 

@@ -26,7 +26,10 @@ class DataRecipe(_Section):
     built_in: Literal["handwritten", "digits", "gas-drift"] | None = Field(
         None, description="handwritten: embedded; digits and gas-drift: from the folder that `train` names."
     )
-    train: str | None = Field(None, description="As `data.train` of `qmf fit`; split by seed if there is no `test`.")
+    train: str | None = Field(
+        None,
+        description="As `data.train` of `qmf fit`; split if there is no `test`: vectors by seed, else once for all.",
+    )
     test: str | None = Field(None, description="Fixed test samples.")
     modalities: dict[str, ModalityConfig] = Field({}, description="As for `qmf fit`.")
     label: str = "label"
