@@ -130,6 +130,18 @@ def test_a_table_of_ones_own_without_test_samples_is_split_and_damaged(tmp_path)
     assert swapped < clean
 
 
+def test_an_encoder_that_is_trained_with_the_model_is_refused_by_name(tmp_path):
+    image = pytest.importorskip("PIL.Image", reason="pillow is not installed")
+    for i in range(8):
+        image.fromarray(np.full((8, 8, 3), 30 * i, dtype=np.uint8)).save(tmp_path / f"{i}.png")
+    pl.DataFrame({"photo": [f"{i}.png" for i in range(8)], "label": [0, 1] * 4}).write_csv(tmp_path / "all.csv")
+    (tmp_path / "own.yaml").write_text(
+        "title: own\ndata:\n  train: all.csv\n  modalities:\n    photo: {type: image, encoder: small-cnn}\n"
+    )
+    with pytest.raises(ConfigError, match=r"modality 'photo': its encoder 'small-cnn' is trained with the model"):
+        run_benchmark(load_recipe(str(tmp_path / "own.yaml")), tmp_path / "out", methods=["static"], seeds=[0])
+
+
 def test_trials_choose_settings_on_training_data(recipe, tmp_path):
     pytest.importorskip("optuna", reason="optuna is not installed")
     rows = run_benchmark(load_recipe(str(recipe)), tmp_path / "out", methods=["static"], seeds=[0], trials=3)

@@ -208,6 +208,11 @@ class _RawData:
             n: ModalitySpec.parse(n, entry.model_dump(exclude={"transpose"})) for n, entry in data.modalities.items()
         }
         self.prepare = Preparation.fit(raw_train, specs)
+        for name in self.prepare.backbones():
+            raise ConfigError(
+                f"{recipe.name}: modality {name!r}: its encoder {specs[name].encoder!r} is trained with the model, but"
+                " methods are compared on the same features; expected one that is frozen, with tune: frozen."
+            )
         say(f"encoding {len(raw_train)} training samples")
         labels = np.concatenate([np.asarray(raw_train.labels), np.asarray(self.raw_test.labels)])
         self.names = np.unique(labels)
