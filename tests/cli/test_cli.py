@@ -190,6 +190,17 @@ def test_bad_tables_exit_with_3_and_say_what_and_where(workplace, table, case):
     assert not (workplace / "never").exists()
 
 
+def test_a_warning_is_a_line_and_not_a_place_in_the_code(tmp_path, table):
+    table.with_columns(colour=pl.Series(["red", "blue"] * 30)).write_csv(tmp_path / "train.csv")
+    table.with_columns(colour=pl.lit("green")).write_csv(tmp_path / "new.csv")
+    categories = CONFIG + "    c: {type: categorical, columns: [colour]}\n"
+    (tmp_path / "config.yaml").write_text(categories.replace('a: {columns: "a*"}', "a: {type: numeric, columns: [a1]}"))
+    assert qmf("fit", "config.yaml", "-o", "model", *FAST, cwd=tmp_path).returncode == 0
+    done = qmf("predict", "model", "new.csv", "-o", "out.csv", cwd=tmp_path)
+    assert done.stderr.startswith("warning: column 'colour': green not seen in training"), done.stderr
+    assert ".py" not in done.stderr
+
+
 def test_missing_empty_and_unknown_files_exit_with_3(workplace):
     missing = qmf("fit", "config.yaml", "--set", "data.train=nowhere.csv", "-o", "never", *FAST, cwd=workplace)
     assert (missing.returncode, "nowhere.csv" in missing.stderr) == (3, True)

@@ -7,6 +7,7 @@ Exit status: 0 done, 1 the run failed, 2 wrong usage or configuration, 3 wrong d
 from __future__ import annotations
 
 import sys
+import warnings
 
 import typer
 
@@ -67,7 +68,8 @@ def _root(version: bool = typer.Option(False, "--version", help="Print the versi
 
 
 def main() -> None:
-    """Run the command line and turn errors into messages and exit codes."""
+    """Run the command line and turn errors and warnings into messages and exit codes."""
+    warnings.formatwarning = _as_message
     try:
         app()
     except QMFError as error:
@@ -76,3 +78,12 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _as_message(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Give a warning to users of the command as one line, without where in the code it was raised."""
+    if issubclass(category, UserWarning):
+        return f"warning: {message}\n"
+    return f"{filename}:{lineno}: {category.__name__}: {message}\n"
