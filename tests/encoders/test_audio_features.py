@@ -77,25 +77,8 @@ def test_workers_read_and_the_cache_keeps_features(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def wav2vec(tmp_path_factory):
-    transformers = pytest.importorskip("transformers")
-    folder = tmp_path_factory.mktemp("models") / "wav2vec"
-    config = transformers.Wav2Vec2Config(
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        conv_dim=(8, 8),
-        conv_kernel=(10, 8),
-        conv_stride=(5, 4),
-        num_feat_extract_layers=2,
-        num_conv_pos_embeddings=4,
-        num_conv_pos_embedding_groups=2,
-    )
-    torch.manual_seed(0)
-    transformers.Wav2Vec2Model(config).save_pretrained(folder)
-    transformers.Wav2Vec2FeatureExtractor(sampling_rate=8000).save_pretrained(folder)
-    return folder
+def wav2vec(save_wav2vec, tmp_path_factory):
+    return save_wav2vec(tmp_path_factory.mktemp("models") / "wav2vec", num_hidden_layers=2, intermediate_size=32)
 
 
 @pytest.fixture(scope="module")

@@ -28,23 +28,8 @@ def test_pooling_averages_unmasked_tokens_and_gives_length_one():
 
 
 @pytest.fixture(scope="module")
-def tiny_bert(tmp_path_factory) -> Path:
-    transformers = pytest.importorskip("transformers")
-    folder = tmp_path_factory.mktemp("models") / "tiny"
-    folder.mkdir()
-    (folder / "vocab.txt").write_text("\n".join(WORDS))
-    transformers.BertTokenizer(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=24,
-    )
-    torch.manual_seed(0)
-    transformers.BertModel(config).save_pretrained(folder)
-    return folder
+def tiny_bert(save_bert, tmp_path_factory) -> Path:
+    return save_bert(tmp_path_factory.mktemp("models") / "tiny", WORDS, num_hidden_layers=2, max_position_embeddings=24)
 
 
 def naive_feature(folder: Path, text: str) -> np.ndarray:

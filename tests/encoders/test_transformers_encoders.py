@@ -16,37 +16,13 @@ def offline(monkeypatch):
 
 
 @pytest.fixture
-def vit(tmp_path):
-    torch.manual_seed(0)
-    config = transformers.ViTConfig(
-        hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16, image_size=32, patch_size=8
-    )
-    transformers.ViTModel(config).save_pretrained(tmp_path / "vit")
-    (tmp_path / "vit" / "preprocessor_config.json").write_text(
-        '{"image_processor_type": "ViTImageProcessor", "size": {"height": 32, "width": 32},'
-        ' "image_mean": [0.5, 0.5, 0.5], "image_std": [0.25, 0.25, 0.25]}'
-    )
-    return tmp_path / "vit"
+def vit(save_vit, tmp_path):
+    return save_vit(tmp_path / "vit")
 
 
 @pytest.fixture
-def wav2vec(tmp_path):
-    torch.manual_seed(0)
-    config = transformers.Wav2Vec2Config(
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=16,
-        conv_dim=(8, 8),
-        conv_kernel=(10, 8),
-        conv_stride=(5, 4),
-        num_feat_extract_layers=2,
-        num_conv_pos_embeddings=4,
-        num_conv_pos_embedding_groups=2,
-    )
-    transformers.Wav2Vec2Model(config).save_pretrained(tmp_path / "w2v")
-    transformers.Wav2Vec2FeatureExtractor(sampling_rate=8000).save_pretrained(tmp_path / "w2v")
-    return tmp_path / "w2v"
+def wav2vec(save_wav2vec, tmp_path):
+    return save_wav2vec(tmp_path / "w2v")
 
 
 def test_a_vision_model_sees_its_own_normalisation(vit):

@@ -28,25 +28,11 @@ training: {epochs: 3, batch_size: 16, patience: 100, shard: true}
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+def folder(save_bert, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("QMF_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "bert").mkdir()
-    (tmp_path / "bert" / "vocab.txt").write_text("\n".join(WORDS))
-    transformers.BertTokenizer(vocab="bert/vocab.txt").save_pretrained("bert")
-    torch.manual_seed(0)
-    config = transformers.BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=12,
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
-    )
-    transformers.BertModel(config).save_pretrained("bert")
+    undropped = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0}
+    save_bert(tmp_path / "bert", WORDS, num_hidden_layers=2, max_position_embeddings=12, **undropped)
     (tmp_path / "config.yaml").write_text(CONFIG)
     for name, n, seed in (("train", 70, 0), ("test", 30, 1)):
         rng = np.random.default_rng(seed)

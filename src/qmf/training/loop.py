@@ -34,7 +34,7 @@ from qmf.training.optimisation import build_optimizer, build_schedule
 from qmf.training.random_state import seeded
 from qmf.training.run_state import RunState
 from qmf.training.settings import TrainingSettings
-from qmf.training.sharding import agree_on_buffers, divided, ready, whole
+from qmf.training.sharding import agree_on_buffers, divided, whole
 from qmf.types import FusionOutput
 
 __all__ = ["TrainingResult", "train"]
@@ -129,8 +129,6 @@ class _Run:
     ) -> None:
         self.settings, self.folder, self.stop = settings, folder, stop
         self.training, self.validation = training, validation
-        if settings.shard:
-            ready()
         self.accelerator = _accelerator(settings.precision)
         self.whole, self.sharded = model, settings.shard and self.accelerator.num_processes > 1
         worker = divided(model, self.accelerator.device) if self.sharded else model

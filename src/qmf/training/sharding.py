@@ -8,35 +8,29 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["agree_on_buffers", "divided", "divided_like", "ready", "whole"]
+from qmf.fusion import QualityAwareFusion
 
-Model = TypeVar("Model", bound=nn.Module)
-
-
-def ready() -> None:
-    """Import what dividing takes, half a second, before a process group is there: else it would keep the group."""
-    import torch.distributed.fsdp
-    import torch.distributed.tensor  # noqa: F401
+__all__ = ["agree_on_buffers", "divided", "divided_like", "whole"]
 
 
-def divided(model: Model, device: torch.device) -> Model:
+def divided(model: QualityAwareFusion, device: torch.device) -> QualityAwareFusion:
     """Give a copy whose parameters are divided among all processes; every process must call it.
 
     Parameters
     ----------
-    model : nn.Module with ``encoders``
+    model : QualityAwareFusion
         The same on each process; stays as it is, where it is.
     device : torch.device
         Where this process computes.
 
     Returns
     -------
-    nn.Module
+    QualityAwareFusion
         On `device`. Divided by block where an encoder names its blocks as models of transformers do
         (``_no_split_modules``), else by encoder; what is left, as one.
     """
@@ -47,10 +41,8 @@ def divided(model: Model, device: torch.device) -> Model:
     worker = copy.deepcopy(model).to(device)
     names = {name for module in worker.modules() for name in getattr(module, "_no_split_modules", None) or ()}
     blocks = [module for module in worker.modules() if type(module).__name__ in names]
-    encoders = worker.encoders
-    assert isinstance(encoders, nn.ModuleList)
     # A module's parameters go to the innermost that is divided, so those come first.
-    for module in [*reversed(blocks), *encoders, worker]:
+    for module in [*reversed(blocks), *worker.encoders, worker]:
         if any(True for _ in module.parameters()):
             fully_shard(module, mesh=mesh)
     return worker
