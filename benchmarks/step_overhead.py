@@ -77,17 +77,18 @@ def heads(inputs: dict[str, torch.Tensor], width: int) -> dict[str, nn.Module]:
 
 
 def targets(case: Case) -> torch.Tensor:
-    return torch.randint(0, CLASSES, (len(next(iter(case.inputs.values()))),), generator=torch.Generator())
+    x = next(iter(case.inputs.values()))
+    return torch.randint(0, CLASSES, (len(x),), generator=torch.Generator()).to(x.device)
 
 
 def plain_step(case: Case) -> Callable[[], None]:
-    """Train classifiers, each with its own cross-entropy, on their sum."""
+    """Train classifiers, each with its own cross-entropy, on their sum; on the device of their inputs."""
     target = targets(case)
     encoders = case.encoders()
     widths = feature_widths(encoders, CLASSES, {})
     heads = (nn.Linear(width, CLASSES) for width in widths)
     model = nn.ModuleDict({n: nn.Sequential(e, head) for (n, e), head in zip(encoders.items(), heads, strict=True)})
-    optimizer = build_optimizer(model, TrainingSettings())
+    optimizer = build_optimizer(model.to(target.device), TrainingSettings())
 
     def step() -> None:
         loss = torch.stack([F.cross_entropy(model[name](x), target) for name, x in case.inputs.items()]).sum()
@@ -101,13 +102,14 @@ def plain_step(case: Case) -> Callable[[], None]:
 def qmf_step(case: Case, history: LossHistory) -> Callable[[], None]:
     """Train the same encoders and heads with fusion, history and regulariser; other samples at every step."""
     target = targets(case)
-    model = QualityAwareFusion(case.encoders(), CLASSES)
-    objective = QMFObjective(len(history.total), len(case.inputs), history=history)
+    model = QualityAwareFusion(case.encoders(), CLASSES).to(target.device)
+    objective = QMFObjective(len(history.total), len(case.inputs), history=history).to(target.device)
     optimizer = build_optimizer(model, TrainingSettings())
-    batches = torch.randint(0, len(history.total), (256, len(target))).unbind(0)
+    batches = torch.randint(0, len(history.total), (256, len(target))).to(target.device).unbind(0)
     # A history that has seen these samples, so that the regulariser is at work.
+    losses = torch.rand(len(target), len(case.inputs), device=target.device)
     for index in batches:
-        history.record(index, torch.rand(len(index), len(case.inputs)), torch.ones(len(index), len(case.inputs)) > 0)
+        history.record(index, losses, losses >= 0)
     history.scale.fill_(1.0)
     turn = iter(range(10**9))
 

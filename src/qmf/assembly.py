@@ -12,6 +12,7 @@ from torch import nn
 
 from qmf.data import Samples
 from qmf.encoders import MLPEncoder
+from qmf.encoders.placement import placed
 from qmf.encoders.tuned import TunedEncoder
 from qmf.fusion import QualityAwareFusion
 from qmf.subset import Subset
@@ -95,13 +96,19 @@ def tensor_batches(subset: Subset, dropout: float | Mapping[str, float] = 0.0) -
 
 
 def in_double(model: QualityAwareFusion) -> QualityAwareFusion:
-    """Give a copy that predicts in float64, where a sample's result does not depend on the batch it is in."""
-    return copy.deepcopy(model).double()
+    """Give a copy that predicts in float64, where a sample's result does not depend on the batch it is in.
+
+    On the CUDA device, if there is one and networks are part of the model: for heads alone, moving costs more than
+    computing.
+    """
+    tuned = any(isinstance(encoder, TunedEncoder) for encoder in model.encoders)
+    return copy.deepcopy(model).double().to(placed(None if tuned else "cpu"))
 
 
 def run_model(model: QualityAwareFusion, samples: Samples) -> FusionOutput:
     """Ask a model that predicts in float64 (`in_double`) about N samples, some thousand at a time."""
     parts: list[FusionOutput] = []
+    device = next(model.parameters()).device
     step = _TUNED_ROWS if any(isinstance(encoder, TunedEncoder) for encoder in model.encoders) else _ROWS
     with torch.inference_mode():
         for start in range(0, len(samples), step):
@@ -109,6 +116,6 @@ def run_model(model: QualityAwareFusion, samples: Samples) -> FusionOutput:
             present = samples.present[rows]
             # What is absent throughout needs no encoder.
             there = [name for m, name in enumerate(samples.modalities) if present[:, m].any()]
-            inputs = {name: torch.from_numpy(samples.features[name][rows]).double() for name in there}
-            parts.append(model(inputs, torch.from_numpy(present)))
+            inputs = {name: torch.from_numpy(samples.features[name][rows]).to(device).double() for name in there}
+            parts.append(model(inputs, torch.from_numpy(present).to(device)))
     return FusionOutput.joined(parts)

@@ -306,10 +306,10 @@ warmup_epochs, clip_norm, patience, monitor, precision, compile, shard
             resume=resume,
             verbose=self.verbose,
         )
-        self.model_ = self.model_.cpu().eval()
         usual = training.at_most(_TYPICAL, seed, "typicality").copied()
         inputs = {name: torch.from_numpy(x) for name, x in usual.features.items()}
         self.model_.fit_typicality(inputs, torch.from_numpy(usual.present))
+        self.model_ = self.model_.cpu().eval()
         self._predictor = in_double(self.model_)
         calibrating = None if held_out is None else held_out.at_most(_CALIBRATING, seed, "calibration").copied()
         self.calibration_: PatternCalibration | None = self._calibration(calibrating, seed)

@@ -259,7 +259,7 @@ class QualityAwareFusion(nn.Module):
         """
         if not isinstance(self.uncertainty, Credibility):
             return
-        was_training = self.training
+        was_training, device = self.training, next(self.parameters()).device
         self.eval()
         vectors = []
         for m, name in enumerate(self.modalities):
@@ -269,8 +269,10 @@ class QualityAwareFusion(nn.Module):
                     f"inputs has no modality {name!r}: typicality is learnt from all of {list(self.modalities)}."
                 )
             judged = getattr(self.encoders[m], "takes_vectors", False)
-            vectors.append(x if judged else torch.cat([self.encoders[m](rows) for rows in x.split(_ROWS)]))
-        self.uncertainty.fit(vectors, present)
+            encoder = self.encoders[m]
+            vectors.append(x.cpu() if judged else torch.cat([encoder(v.to(device)).cpu() for v in x.split(_ROWS)]))
+        self.uncertainty.cpu().fit(vectors, present.cpu())
+        self.uncertainty.to(device)
         self.train(was_training)
 
     def _input(self, m: int, name: str, inputs: Mapping[str, Tensor], present: Tensor | None) -> Tensor | None:

@@ -77,7 +77,7 @@ class StackedHeads:
         f : Tensor [S, B, M, K]
         """
         own, c = self.values, self.scale
-        h = torch.empty(len(z), *z[0].shape[:2], own.bias.shape[2])
+        h = z[0].new_empty(len(z), *z[0].shape[:2], own.bias.shape[2])
         for m, (v, weight) in enumerate(zip(z, own.weights, strict=True)):
             torch.baddbmm(own.bias[m, :, None], v, weight.transpose(1, 2), beta=c, alpha=c, out=h[m])
         h.clamp_(min=0.0)

@@ -17,6 +17,7 @@ from qmf.benchmark.methods.base import GivenDropout, Method, Step
 from qmf.benchmark.part import Part
 from qmf.benchmark.stacked_heads import StackedHeads, modalities_first, models_first
 from qmf.benchmark.vectorised_loss import VectorisedLoss
+from qmf.encoders.placement import placed
 from qmf.errors import ConfigError
 from qmf.randomness import keyed_generator
 
@@ -40,31 +41,39 @@ def vectorised_training(
     dict of str to Tensor [S, ...]
         Trained parameters by name.
     """
-    run = _Training(models, parts, seeds, budget)
+    run = _Training(models, parts, seeds, budget, placed(None))
     run.run()
-    return models_first(run.params.values)
+    return {name: value.cpu() for name, value in models_first(run.params.values).items()}
 
 
 class _Training:
     """Parameters have a leading axis of S models; samples and histories of all models are rows of one table [S N]."""
 
-    def __init__(self, models: Sequence[Method], parts: Sequence[Part], seeds: Sequence[int], budget: Budget) -> None:
-        params, buffers = stack_module_state(list(models))
-        self.model = copy.deepcopy(models[0]).train()
-        self.seeds, self.budget, self.n = seeds, budget, len(parts[0])
+    def __init__(
+        self,
+        models: Sequence[Method],
+        parts: Sequence[Part],
+        seeds: Sequence[int],
+        budget: Budget,
+        device: torch.device,
+    ) -> None:
+        params, buffers = stack_module_state([copy.deepcopy(model).to(device) for model in models])
+        self.model = copy.deepcopy(models[0]).to(device).train()
+        self.seeds, self.budget, self.n, self.device = seeds, budget, len(parts[0]), device
         self.params = FlatParameters(modalities_first(params, len(parts[0].features)))
         self.optimiser = torch.optim.AdamW(
             [self.params.block], budget.learning_rate, weight_decay=budget.weight_decay, fused=True
         )
-        stacked = [torch.from_numpy(np.stack([part.features[name] for part in parts])) for name in models[0].modalities]
+        names = models[0].modalities
+        stacked = [torch.from_numpy(np.stack([part.features[name] for part in parts])).to(device) for name in names]
         # Standardised once, not in every step: half of the time of a step went there.
         self.z = torch.cat([_standardised(v, buffers, m) for m, v in enumerate(stacked)], dim=2).flatten(0, 1)
         self.widths = [v.shape[2] for v in stacked]
-        self.present = torch.from_numpy(np.concatenate([part.present for part in parts]))
+        self.present = torch.from_numpy(np.concatenate([part.present for part in parts])).to(device)
         self.complete = bool(self.present.all())
-        self.target = torch.from_numpy(np.concatenate([part.target for part in parts]))
-        self.total, self.count = torch.zeros(self.present.shape), torch.zeros(self.present.shape)
-        self.low = self.scale = torch.zeros(len(seeds), len(self.widths))
+        self.target = torch.from_numpy(np.concatenate([part.target for part in parts])).to(device)
+        self.total, self.count = (torch.zeros(self.present.shape, device=device) for _ in range(2))
+        self.low = self.scale = torch.zeros(len(seeds), len(self.widths), device=device)
         dropouts = {name: m for name, m in self.model.named_modules() if isinstance(m, GivenDropout) and m.rate > 0}
         self.masks = _Masks(dropouts, len(self.widths))
         self.heads = StackedHeads(self.params, len(self.widths), self.masks.keep)
@@ -74,20 +83,22 @@ class _Training:
         # What the loss may read: all but the encoders.
         self.shared = {name: values[name] for name in ("heads.weight", "heads.bias", *self.own)}
         self.shared_gradients = [gradients[name] for name in self.shared]
-        names = [*self.shared, *self.buffers, *(f"{name}.mask" for name in self.masks.others)]
-        self.loss = VectorisedLoss(self.model, names, complete=self.complete)
+        read = [*self.shared, *self.buffers, *(f"{name}.mask" for name in self.masks.others)]
+        self.loss = VectorisedLoss(self.model, read, complete=self.complete)
 
     def run(self) -> None:
         """Train to the last epoch."""
-        size, offset = self.budget.batch_size, self.n * torch.arange(len(self.seeds))[:, None]
+        size = self.budget.batch_size
+        offset = self.n * torch.arange(len(self.seeds), device=self.device)[:, None]
         done, steps = 0, -(-self.n // size) * self.budget.epochs
         for epoch in range(self.budget.epochs):
             order, draws = self._draws(epoch)
+            progress = torch.tensor(epoch / self.budget.epochs, device=self.device)
             for start in range(0, self.n, size):
                 rate = self.budget.learning_rate * 0.5 * (1 + np.cos(np.pi * done / steps))
                 self.optimiser.param_groups[0]["lr"] = rate
                 batch = slice(start, start + size)
-                self._step(order[:, batch] + offset, draws[:, batch], epoch)
+                self._step(order[:, batch] + offset, draws[:, batch], progress)
                 done += 1
             if self.model.remembers:
                 self._end_epoch()
@@ -101,10 +112,10 @@ class _Training:
             # A byte for each unit: a rate is kept to 1/256, and drawing takes a tenth of the time of drawing floats.
             units = self.n * self.masks.width
             drawn.append(torch.from_numpy(_bytes(generator, units)))
-        return torch.stack(orders), torch.stack(drawn).view(len(drawn), self.n, -1)
+        return torch.stack(orders).to(self.device), torch.stack(drawn).view(len(drawn), self.n, -1).to(self.device)
 
     @torch.no_grad()
-    def _step(self, index: Tensor, draws: Tensor, epoch: int) -> None:
+    def _step(self, index: Tensor, draws: Tensor, progress: Tensor) -> None:
         rows = index.flatten()
         present, target, total, count = (
             table.index_select(0, rows).unflatten(0, index.shape)
@@ -112,7 +123,7 @@ class _Training:
         )
         z = self.z.index_select(0, rows).unflatten(0, index.shape).split(self.widths, dim=2)
         h, f = self.heads.forward(z, self._mask(draws, present))
-        step = Step(torch.tensor(epoch / self.budget.epochs), total, count, self.low, self.scale)
+        step = Step(progress, total, count, self.low, self.scale)
         buffers = [*self.buffers.values(), *self.masks.of_others(draws)]
         each, gradients = self.loss(h.unbind(), f, list(self.shared.values()), buffers, present, target, step)
         self.heads.backward(z, h, gradients)
@@ -188,7 +199,9 @@ class _Masks:
         units = draw[..., : self.of_all_encoders].unflatten(2, (len(self.encoders), -1)).permute(2, 0, 1, 3)
         # In order first: comparing in strips takes ten times as long. And straight into floats: a boolean mask costs
         # five times as much, here and where it is used.
-        return torch.ge(units.contiguous(), _of_256(self.encoders[0]), out=torch.empty(units.shape))
+        return torch.ge(
+            units.contiguous(), _of_256(self.encoders[0]), out=torch.empty(units.shape, device=units.device)
+        )
 
     def of_others(self, draw: Tensor) -> list[Tensor]:
         """Give a mask [S, B, width] for each of `others`, scaled to keep the mean."""

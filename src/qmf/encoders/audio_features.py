@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qmf.encoders.graph_inputs import Waves
+from qmf.encoders.placement import placed, predicting
 from qmf.encoders.sounds import AudioReader
 from qmf.encoders.text_weights import file_hashes
 from qmf.encoders.transformers_files import copy_model, model_folder, quiet_loading
@@ -116,8 +117,8 @@ class AudioFeatures:
         Length that is looked at, as in `LogMelFeatures`.
     tune : {"frozen", "last-block", "full"}
         What is trained with the model; where not "frozen", features are what the model takes, held in memory.
-    device : str
-        Where the model runs.
+    device : str, optional
+        Where the model runs; by default on the CUDA device if there is one, else on the CPU.
 
     Attributes
     ----------
@@ -134,7 +135,9 @@ class AudioFeatures:
 
     kind = "audio"
 
-    def __init__(self, model: str | Path, *, seconds: float = 4.0, tune: Tune = "frozen", device: str = "cpu") -> None:
+    def __init__(
+        self, model: str | Path, *, seconds: float = 4.0, tune: Tune = "frozen", device: str | None = None
+    ) -> None:
         if tune not in ("frozen", "last-block", "full"):
             raise ConfigError(f"tune={tune!r}: expected frozen, last-block or full.")
         self.tune, self.cached = tune, tune == "frozen"
@@ -163,13 +166,12 @@ class AudioFeatures:
             If its features are not as wide as its ``config.json`` says.
         """
         import numpy as np
-        import torch
 
         if not len(prepared):
             return np.zeros((0, self.out_features), dtype=np.float32)
         if not self.cached:
             return np.concatenate([self._extracted([wave])[1].flatten(1).numpy() for wave in prepared])
-        with torch.inference_mode():
+        with predicting():
             starts = range(0, len(prepared), _MODEL_BATCH)
             features = np.concatenate([self._pooled(prepared[start : start + _MODEL_BATCH]) for start in starts])
         if features.shape[1] != self.out_features:
@@ -189,7 +191,7 @@ class AudioFeatures:
         if self.cached:
             return None
         argument, shape = self._input()
-        network = copy.deepcopy(self._load()[1])
+        network = copy.deepcopy(self._load()[1]).cpu()
         return RowsBackbone(network, argument, shape, self._width, last_only=self.tune == "last-block")
 
     def graph_input(self) -> Waves:
@@ -234,7 +236,7 @@ class AudioFeatures:
 
         try:
             name, x = self._extracted(prepared)
-            hidden = self._load()[1](**{name: x.to(self.device)}).last_hidden_state
+            hidden = self._load()[1](**{name: x.to(placed(self.device))}).last_hidden_state
         except torch.OutOfMemoryError:
             raise
         except (RuntimeError, ValueError, TypeError, AttributeError) as error:
@@ -256,5 +258,5 @@ class AudioFeatures:
                     network = AutoModel.from_pretrained(self._folder, **options)
             except (OSError, ValueError, KeyError, ImportError, SafetensorError) as error:
                 raise ConfigError(f"Audio model {self._folder} cannot be loaded: {error}") from error
-            self._loaded = extractor, network.to(self.device).eval().requires_grad_(False)
+            self._loaded = extractor, network.to(placed(self.device)).eval().requires_grad_(False)
         return self._loaded

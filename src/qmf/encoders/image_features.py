@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from qmf.encoders.graph_inputs import Squares
 from qmf.encoders.image_weights import LITE0, WEIGHTS_FILE, lite0_weights, sha256
 from qmf.encoders.pictures import DepthReader, Fit, ImageReader
+from qmf.encoders.placement import placed, predicting
 from qmf.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class ImageFeatures:
         are pixels, and pictures are held in memory as 12 size^2 bytes each.
     max_depth : float, optional
         The depth that becomes 255, see `DepthReader`.
-    device : str
-        Where the network runs.
+    device : str, optional
+        Where the network runs; by default on the CUDA device if there is one, else on the CPU.
 
     Attributes
     ----------
@@ -88,7 +89,7 @@ class ImageFeatures:
         pool: Literal["mean", "stages"] = "mean",
         tune: Tune = "frozen",
         max_depth: float | None = None,
-        device: str = "cpu",
+        device: str | None = None,
     ) -> None:
         if kind not in ("image", "depth"):
             raise ConfigError(f"kind={kind!r}: expected 'image' or 'depth'.")
@@ -124,9 +125,9 @@ class ImageFeatures:
         if self.tune == "full":
             return self.graph_input().forward(prepared)
         network, parts = self.network(), []
-        with torch.inference_mode():
+        with predicting():
             for start in range(0, len(prepared), _BATCH):
-                x = torch.from_numpy(np.stack(prepared[start : start + _BATCH])).to(self.device)
+                x = torch.from_numpy(np.stack(prepared[start : start + _BATCH])).to(placed(self.device))
                 parts.append(network(x).cpu().numpy())
         return np.concatenate(parts) if parts else np.zeros((0, self.out_features), dtype=np.float32)
 
@@ -178,5 +179,5 @@ class ImageFeatures:
         if self._network is None:
             from qmf.encoders.efficientnet import folded
 
-            self._network = folded(self._pretrained()).to(self.device)
+            self._network = folded(self._pretrained()).to(placed(self.device))
         return self._network

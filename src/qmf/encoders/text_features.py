@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from qmf.encoders.placement import placed, predicting
 from qmf.encoders.text_values import as_texts
 from qmf.encoders.text_weights import MINILM, file_hashes, locate_model, read_config
 from qmf.encoders.transformers_files import copy_model, quiet_loading
@@ -45,8 +46,8 @@ class SentenceFeatures:
         set).
     batch_size : int
         Texts per forward pass, at least 1. Changes speed and memory, features by less than 1e-5.
-    device : str
-        Where the model runs, ``"cpu"`` or for example ``"cuda"``.
+    device : str, optional
+        Where the model runs; by default on the CUDA device if there is one, else on the CPU.
     tune : {"frozen", "last-block", "full"}
         What is trained with the classifier. Where not "frozen", `encode` gives ids of word pieces for `backbone`.
     longest : int
@@ -87,7 +88,7 @@ class SentenceFeatures:
         model: str | Path = MINILM,
         *,
         batch_size: int = 32,
-        device: str = "cpu",
+        device: str | None = None,
         tune: Tune = "frozen",
         longest: int = 64,
     ) -> None:
@@ -159,7 +160,7 @@ class SentenceFeatures:
 
         if self.cached:
             return None
-        return TextBackbone(copy.deepcopy(self._load()[1]), self._width, last_only=self.tune == "last-block")
+        return TextBackbone(copy.deepcopy(self._load()[1]).cpu(), self._width, last_only=self.tune == "last-block")
 
     def graph_input(self) -> WordPieces:
         """Give what stands before `network`.
@@ -182,10 +183,9 @@ class SentenceFeatures:
         copy_model(self._folder, folder)
 
     def _forward(self, network: Any, batch: Any) -> NDArray[np.float32]:
-        import torch
 
-        ids, mask = batch["input_ids"].to(self.device), batch["attention_mask"].to(self.device)
-        with torch.inference_mode():
+        ids, mask = batch["input_ids"].to(placed(self.device)), batch["attention_mask"].to(placed(self.device))
+        with predicting():
             features: NDArray[np.float32] = network(ids, mask).cpu().numpy()
         if features.shape[1] != self.out_features:
             raise DataError(f"{self.model}: {features.shape[1]} features, its config.json says {self.out_features}")
@@ -205,7 +205,7 @@ class SentenceFeatures:
             if tokenizer.pad_token is None:
                 tokenizer.pad_token = tokenizer.eos_token
             tokenizer.padding_side = "right"
-            self._loaded = tokenizer, network.to(self.device).eval().requires_grad_(False)
+            self._loaded = tokenizer, network.to(placed(self.device)).eval().requires_grad_(False)
         return self._loaded
 
 

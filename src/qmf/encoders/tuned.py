@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from qmf.encoders.mlp import MLPEncoder
+from qmf.encoders.placement import placed
 
 __all__ = ["Tune", "TunedEncoder"]
 
@@ -56,8 +57,10 @@ class TunedEncoder(nn.Module):
         """Standardise the backbone's features, as they are before training, over training rows [n, D]."""
         if not len(x):
             return
-        self.backbone.eval()
-        self.mlp.standardise(torch.cat([self.backbone(rows) for rows in x.split(_ROWS)]))
+        device = placed(None)
+        backbone = self.backbone.eval().to(device)
+        self.mlp.standardise(torch.cat([backbone(rows.to(device)).cpu() for rows in x.split(_ROWS)]))
+        self.backbone.to(x.device)
         self.train(self.training)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qmf.encoders.graph_inputs import Squares
 from qmf.encoders.pictures import DepthReader, Fit, ImageReader
+from qmf.encoders.placement import placed, predicting
 from qmf.encoders.text_weights import file_hashes
 from qmf.encoders.transformers_files import copy_model, model_folder, quiet_loading
 from qmf.errors import ConfigError, DataError
@@ -46,8 +47,8 @@ class VisionFeatures:
     tune : {"frozen", "last-block", "full"}
         What is trained with the model; where not "frozen", features are pixels and pictures are held in memory as
         12 size^2 bytes each.
-    device : str
-        Where the model runs.
+    device : str, optional
+        Where the model runs; by default on the CUDA device if there is one, else on the CPU.
 
     Attributes
     ----------
@@ -71,7 +72,7 @@ class VisionFeatures:
         fit: Fit = "squash",
         max_depth: float | None = None,
         tune: Tune = "frozen",
-        device: str = "cpu",
+        device: str | None = None,
     ) -> None:
         if kind not in ("image", "depth") or tune not in ("frozen", "last-block", "full"):
             raise ConfigError(f"kind={kind!r}, tune={tune!r}: expected image or depth; frozen, last-block or full.")
@@ -98,10 +99,10 @@ class VisionFeatures:
         import numpy as np
         import torch
 
-        network, parts = self.network().to(self.device), []
-        with torch.inference_mode():
+        network, parts = self.network().to(placed(self.device)), []
+        with predicting():
             for start in range(0, len(prepared), _BATCH):
-                x = torch.from_numpy(np.stack(prepared[start : start + _BATCH])).to(self.device)
+                x = torch.from_numpy(np.stack(prepared[start : start + _BATCH])).to(placed(self.device))
                 parts.append(network(x).cpu().numpy())
         features = np.concatenate(parts) if parts else np.zeros((0, self.out_features), dtype=np.float32)
         if features.shape[1] != self.out_features:
@@ -117,7 +118,7 @@ class VisionFeatures:
         if self.cached:
             return None
         shape, last_only = (3, self.reader.size, self.reader.size), self.tune == "last-block"
-        return RowsBackbone(copy.deepcopy(self._load()), "pixel_values", shape, self._width, last_only=last_only)
+        return RowsBackbone(copy.deepcopy(self._load()).cpu(), "pixel_values", shape, self._width, last_only=last_only)
 
     def graph_input(self) -> Squares:
         """Give what stands before `network`."""
@@ -143,7 +144,7 @@ class VisionFeatures:
                     network = AutoModel.from_pretrained(self._folder, **options)
             except (OSError, ValueError, KeyError) as error:
                 raise ConfigError(f"Vision model {self._folder} cannot be loaded: {error}") from error
-            self._network = network.to(self.device).eval().requires_grad_(False)
+            self._network = network.to(placed(self.device)).eval().requires_grad_(False)
         return self._network
 
 

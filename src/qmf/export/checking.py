@@ -112,7 +112,7 @@ def _compared(
     given: Outputs, signature: Signature, classifier: QMFClassifier, part: Samples
 ) -> Iterator[tuple[str, NDArray[np.floating], NDArray[np.floating]]]:
     """Give each output's name, what the classifier says and what the graph says."""
-    model, present = classifier._predictor, part.present
+    model, present = classifier._predictor.cpu(), part.present
     there = {m: present[:, m] for m in range(present.shape[1]) if present[:, m].any()}
     computed = {m: name for m, name in signature.computed.items() if m in there}
     own = {m: part.features[part.modalities[m]] for m in computed if takes_vectors(model, m)}

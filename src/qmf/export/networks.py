@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from torch import nn
@@ -63,6 +64,6 @@ def _exported(name: str, encoder: Any) -> tuple[GraphInput, nn.Module]:
             f" exporting takes (see qmf.encoders.graph_inputs). {remedy}"
         )
     try:
-        return encoder.graph_input(), encoder.network()
+        return encoder.graph_input(), copy.deepcopy(encoder.network()).cpu()
     except ConfigError as error:
         raise ConfigError(f"modality {name!r} can not be exported: {error}. {remedy}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -100,6 +101,22 @@ class TensorBatches:
     def __len__(self) -> int:
         return len(self.target)
 
+    def to(self, device: torch.device) -> TensorBatches:
+        """Give the data set on `device`, if it fits into half of what is free there; else itself.
+
+        There a batch is cut without copies from the host, which take longer than a step of small models.
+        """
+        if device.type != "cuda":
+            return self
+        size = sum(x.numel() * x.element_size() for x in self.inputs.values())
+        if size > torch.cuda.mem_get_info(device)[0] / 2:
+            return self
+        moved = copy.copy(self)
+        moved.inputs = {name: x.to(device) for name, x in self.inputs.items()}
+        moved.target = self.target.to(device)
+        moved.present, moved.rows = (None if x is None else x.to(device) for x in (self.present, self.rows))
+        return moved
+
     def num_batches(self, batch_size: int) -> int:
         """Give the number of batches per epoch."""
         return -(-len(self) // batch_size)
@@ -141,7 +158,7 @@ class TensorBatches:
             Which of how many processes: each batch is cut into as many slices. Ranks that run short are filled with
             rows of index -1, so that every sample counts once and all ranks take equally many steps.
         """
-        order = epoch_order(len(self), seed, epoch)
+        order = epoch_order(len(self), seed, epoch).to(self.target.device)
         present = self._left(seed, epoch)
         for start in range(first, len(self), batch_size):
             rows = order[start : start + batch_size]
@@ -155,9 +172,9 @@ class TensorBatches:
         if not self.dropout:
             return None
         there = torch.ones(len(self), self.num_modalities, dtype=torch.bool) if self.present is None else self.present
-        return dropped_presence(there, self.dropout, seed, epoch)
+        return dropped_presence(there.cpu(), self.dropout, seed, epoch).to(self.target.device)
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """Go through all samples in their own order."""
-        for rows in torch.arange(len(self)).split(batch_size):
+        for rows in torch.arange(len(self), device=self.target.device).split(batch_size):
             yield self.take(rows)

@@ -128,7 +128,6 @@ class _Run:
         stop: threading.Event,
     ) -> None:
         self.settings, self.folder, self.stop = settings, folder, stop
-        self.training, self.validation = training, validation
         self.accelerator = _accelerator(settings.precision)
         self.whole, self.sharded = model, settings.shard and self.accelerator.num_processes > 1
         worker = divided(model, self.accelerator.device) if self.sharded else model
@@ -149,6 +148,8 @@ class _Run:
         scaler = self.accelerator.scaler
         self.state = RunState(worker, self.objective, self.optimizer, self.schedule, scaler, sums)
         self.fingerprint = "" if folder is None else _fingerprint(settings, model, objective, training, validation)
+        device = self.accelerator.device
+        self.training, self.validation = training.to(device), None if validation is None else validation.to(device)
 
     def go(self, *, resume: bool, verbose: bool) -> TrainingResult:
         state, main = self.state, self.accelerator.is_main_process
