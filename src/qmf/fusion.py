@@ -19,7 +19,7 @@ from qmf.presets import get_preset
 from qmf.types import FusionOutput
 from qmf.uncertainty import ESTIMATORS, Credibility, UncertaintyEstimator
 from qmf.uncertainty.credibility import believe
-from qmf.weighting import named_weighting
+from qmf.weighting import ConstantWeights, named_weighting
 
 __all__ = ["QualityAwareFusion", "fuse_credible", "fuse_logits"]
 
@@ -93,7 +93,7 @@ def fuse_credible(
     present : Tensor [B, M], bool, or None
         True where a modality is there; None = everywhere.
     weighting : nn.Module
-        As in `fuse_logits`.
+        As in `fuse_logits`; not asked in training.
     joint : Tensor [B, K], optional
         Logits of a head that sees the features of all modalities; counts where all are there.
 
@@ -105,7 +105,7 @@ def fuse_credible(
     """
     if credibility.training:
         equal = unimodal_logits.new_zeros(unimodal_logits.shape[:2])
-        output = fuse_logits(unimodal_logits, equal, present, weighting)
+        output = fuse_logits(unimodal_logits, equal, present, ConstantWeights())
         return output if joint is None else output._replace(logits=_where_complete(joint, output.logits, present))
     f = full_precision(unimodal_logits)
     evidence = credibility.evidence(vectors, f)

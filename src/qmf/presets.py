@@ -41,7 +41,7 @@ class Preset:
 
 
 PRESETS: dict[str, Preset] = {
-    "robust": Preset(uncertainty="credibility", weighting="simplex", ranking_weight=0.0, keeps_history=True),
+    "robust": Preset(uncertainty="credibility", weighting="reserved", ranking_weight=0.0, keeps_history=True),
     "paper": Preset(),
     "official-rgbd": Preset(gap="slack"),
     "official-text-image": Preset(detach_weights=True, ranking_weight=1.0, gap="slack", record_first=True),

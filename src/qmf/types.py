@@ -28,7 +28,7 @@ class FusionOutput(NamedTuple):
     unimodal_logits : Tensor [B, M, K], float32
         Each modality's own logits ``f^m``; 0 where absent.
     weights : Tensor [B, M], float32
-        ``w^m``; exactly 0 where absent, NaN in a row with no modality at all.
+        ``w^m``; exactly 0 where absent, NaN in a row with no modality at all. What they lack of 1 is given to none.
     uncertainty : Tensor [B, M], float32
         ``u^m``, higher = worse; NaN where absent.
     present : Tensor [B, M], bool
@@ -108,7 +108,7 @@ class Prediction:
     probabilities : ndarray [N, K], float
         Fused class probabilities; rows sum to 1. Columns as in `classes`.
     weights : ndarray [N, M], float
-        Weight of each modality; exactly 0 where absent.
+        Weight of each modality; exactly 0 where absent. See `withheld_weight` for what they sum to.
     uncertainty : ndarray [N, M], float
         Uncertainty of each modality, higher = worse; NaN where absent.
     present : ndarray [N, M], bool
@@ -144,6 +144,15 @@ class Prediction:
         """True [N] where the answer is not to be given: the label that stands there is the best guess."""
         withheld: NDArray[np.bool_] = self.abstain_reason != ""
         return withheld
+
+    @property
+    def withheld_weight(self) -> NDArray[np.float32]:
+        """What the weights lack of 1, [N]: near 1, no modality is to be trusted; 0 where they sum to 1 by design.
+
+        Of linear weights, as the preset "paper" has them, it says nothing: they sum to anything.
+        """
+        left: NDArray[np.float32] = 1 - self.weights.sum(axis=1)
+        return left
 
     @classmethod
     def from_arrays(

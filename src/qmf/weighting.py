@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from qmf.errors import ConfigError
 
-__all__ = ["WEIGHTINGS", "ConstantWeights", "LinearWeights", "SimplexWeights", "named_weighting"]
+__all__ = ["WEIGHTINGS", "ConstantWeights", "LinearWeights", "ReservedWeights", "SimplexWeights", "named_weighting"]
 
 
 class LinearWeights(nn.Module):
@@ -99,6 +99,45 @@ class SimplexWeights(nn.Module):
         return score.softmax(dim=-1)
 
 
+class ReservedWeights(nn.Module):
+    """Weights as an opinion on whom to trust: ``w^m = a^m / (1 + sum_j a^j)`` with ``a^m = exp(-u^m / tau)``.
+
+    What is missing from 1 is given to none: ``w^0 = 1 / (1 + sum_j a^j)``, so that all weights fall where all modalities
+    are bad, and two weights need not rise and fall against each other. ``(w^0, w^1, ..., w^M)`` is on the simplex, the
+    setting of Theorem 1 with one modality more, which never says anything; in proportion to each other the weights are
+    those of `SimplexWeights`.
+
+    Parameters
+    ----------
+    tau : float, default 1
+        Temperature, positive, as in `SimplexWeights`.
+
+    Raises
+    ------
+    ValueError
+        If `tau` is not positive.
+
+    References
+    ----------
+    Jøsang, Subjective Logic, 2016, section 3.5: belief mass ``r / (W + sum r)`` and uncertainty mass ``W / (W + sum r)``
+    of evidence r; here ``W = 1``, as much as the evidence ``a`` of a modality that is surely intact and right.
+    """
+
+    def __init__(self, tau: float = 1.0) -> None:
+        super().__init__()
+        if not tau > 0:
+            raise ValueError(f"tau must be positive, got {tau}")
+        self.tau = tau
+
+    def forward(self, uncertainty: Tensor, present: Tensor | None = None) -> Tensor:
+        """Give ``a / (1 + sum a)`` over the present modalities; parameters as in `LinearWeights.forward`."""
+        score = uncertainty / -self.tau
+        if present is not None:
+            score = score.masked_fill(~present, -torch.inf)
+        none = score.new_zeros(score.shape[:-1] + (1,))
+        return torch.cat([none, score], dim=-1).softmax(dim=-1)[..., 1:]
+
+
 class ConstantWeights(nn.Module):
     """Static fusion: the same weight for every modality that is there, ``w^m = 1 / (number present)``.
 
@@ -114,6 +153,7 @@ class ConstantWeights(nn.Module):
 WEIGHTINGS: dict[str, type[nn.Module]] = {
     "linear": LinearWeights,
     "simplex": SimplexWeights,
+    "reserved": ReservedWeights,
     "constant": ConstantWeights,
 }
 
@@ -152,7 +192,7 @@ def named_weighting(given: str | None, usual: str, ceiling: float | None) -> nn.
     if name == "linear" and unbounded:
         raise ConfigError(
             "weighting='linear': this uncertainty has no upper bound, so that weights would be negative; expected"
-            " 'simplex' or 'constant'."
+            " 'simplex', 'reserved' or 'constant'."
         )
     if name == "linear" and ceiling is not None:
         return LinearWeights(beta=-LinearWeights().alpha * ceiling)

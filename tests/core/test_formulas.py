@@ -14,7 +14,7 @@ from qmf.history import LossHistory
 from qmf.objective import QMFObjective
 from qmf.ranking import ranking_loss
 from qmf.uncertainty import ESTIMATORS, Energy, TrueClassProbability
-from qmf.weighting import ConstantWeights, LinearWeights, SimplexWeights, named_weighting
+from qmf.weighting import ConstantWeights, LinearWeights, ReservedWeights, SimplexWeights, named_weighting
 
 B, M, K = 7, 3, 4
 
@@ -100,6 +100,9 @@ def test_weights_are_their_formulas():
     expected = [[e(-0.5) / (e(-0.5) + e(-1)), e(-1) / (e(-0.5) + e(-1)), 0.0]]
     expected += [[v / (1 + e(0.5) + e(-1.5)) for v in (1.0, e(0.5), e(-1.5))]]
     np.testing.assert_allclose(SimplexWeights(2.0)(u, present), expected, rtol=1e-6)
+    expected = [[e(-0.5) / (1 + e(-0.5) + e(-1)), e(-1) / (1 + e(-0.5) + e(-1)), 0.0]]
+    expected += [[v / (2 + e(0.5) + e(-1.5)) for v in (1.0, e(0.5), e(-1.5))]]
+    np.testing.assert_allclose(ReservedWeights(2.0)(u, present), expected, rtol=1e-6)
     torch.testing.assert_close(ConstantWeights()(u, present), torch.tensor([[0.5, 0.5, 0.0], [1 / 3, 1 / 3, 1 / 3]]))
 
 
@@ -124,17 +127,26 @@ def test_the_preset_paper_gives_the_surer_modality_the_larger_weight_and_none_a_
 
 
 def test_linear_weights_of_an_uncertainty_without_bound_are_refused():
-    with pytest.raises(ConfigError, match="no upper bound, so that weights would be negative; expected 'simplex'"):
+    with pytest.raises(ConfigError, match="no upper bound, so that weights would be negative; expected 'simplex', 'reserved'"):
         named_weighting("linear", "simplex", math.inf)
     assert isinstance(named_weighting(None, "linear", math.inf), SimplexWeights)
     w = named_weighting(None, "linear", 2.0)(torch.tensor([[0.5, 2.0]]))
     torch.testing.assert_close(w, torch.tensor([[0.15, 0.0]]))
 
 
-@pytest.mark.parametrize("weighting", [LinearWeights(), SimplexWeights(), ConstantWeights()])
+@pytest.mark.parametrize("weighting", [LinearWeights(), SimplexWeights(), ReservedWeights(), ConstantWeights()])
 def test_nothing_absent_is_the_same_as_no_mask(weighting):
     u = torch.randn(B, M)
     torch.testing.assert_close(weighting(u, None), weighting(u, torch.ones(B, M, dtype=torch.bool)))
+
+
+def test_what_is_reserved_leaves_the_proportions_and_lets_all_weights_fall_together():
+    u = 3 * torch.rand(B, M)
+    w = ReservedWeights()(u)
+    torch.testing.assert_close(w / w.sum(dim=1, keepdim=True), SimplexWeights()(u))
+    assert (w.sum(dim=1) < 1).all()
+    assert (ReservedWeights()(u + 1) < w).all()
+    torch.testing.assert_close(SimplexWeights()(u + 1), SimplexWeights()(u))
 
 
 def naive_ranking(w, kappa, known, pairs, gap):

@@ -83,7 +83,7 @@ def test_permuting_modalities_permutes_weights_and_nothing_else(seed, order):
         )
 
 
-@pytest.mark.parametrize("options", [{}, {"weighting": "simplex"}, {"preset": "static"}])
+@pytest.mark.parametrize("options", [{}, {"weighting": "simplex"}, {"weighting": "reserved"}, {"preset": "static"}])
 def test_one_more_modality_that_is_absent_everywhere_changes_no_output(options):
     model = model_of(**options)
     inputs, present = batch()
@@ -188,7 +188,8 @@ def test_a_sample_without_any_modality_is_an_error_or_loudly_nan():
         model(inputs, present)
     from qmf.fusion import fuse_logits
 
-    for weighting in (model.weighting, model_of(weighting="simplex").weighting, model_of(preset="static").weighting):
+    others = [model_of(weighting=name).weighting for name in ("simplex", "reserved", "constant")]
+    for weighting in (model.weighting, *others):
         out = fuse_logits(torch.randn(5, 3, K), torch.randn(5, 3), present, weighting)
         assert out.logits.isnan().any(dim=1).tolist() == [False, False, False, True, False]
 

@@ -117,7 +117,7 @@ def _with_joint(product: Tensor, all_intact: Tensor, joint: Tensor, present: Ten
 class Credibility(UncertaintyEstimator):
     """``u^m = -log gamma^m + E_P[l^m]``: how far from being intact and right. See `believe`.
 
-    With `SimplexWeights`, ``w^m ~ gamma^m exp(-E_P[l^m])``: the probability that m is intact, times that which it is
+    With `ReservedWeights`, ``w^m ~ gamma^m exp(-E_P[l^m])``: the probability that m is intact, times that which it is
     expected to give to the true class (as a geometric mean).
 
     Parameters

@@ -11,7 +11,7 @@ from qmf.benchmark.methods.base import Method, shares
 from qmf.fusion import fuse_credible
 from qmf.types import FusionOutput
 from qmf.uncertainty import Credibility
-from qmf.weighting import SimplexWeights
+from qmf.weighting import ReservedWeights
 
 __all__ = ["QMFRobust"]
 
@@ -27,7 +27,7 @@ class QMFRobust(Method):
 
     def __init__(self, widths: Mapping[str, int], num_classes: int, *, hidden: int = 128, dropout: float = 0.3) -> None:
         super().__init__(widths, num_classes, hidden=hidden, dropout=dropout)
-        self.uncertainty, self.weighting = Credibility(len(widths)), SimplexWeights()
+        self.uncertainty, self.weighting = Credibility(len(widths)), ReservedWeights()
         self.joint = nn.Linear(hidden * len(widths), num_classes)
 
     def forward(self, x: Sequence[Tensor], present: Tensor) -> FusionOutput:
