@@ -114,7 +114,7 @@ def qmf_step(case: Case, history: LossHistory) -> Callable[[], None]:
     turn = iter(range(10**9))
 
     def step() -> None:
-        terms = objective(model(case.inputs), target, batches[next(turn) % len(batches)])
+        terms = objective(model(case.inputs), target, batches[next(turn) % len(batches)], complete=True)
         terms.loss.backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -85,7 +85,7 @@ class LossHistory(nn.Module):
         self.register_buffer("recording", torch.tensor(start_epoch <= 0))
 
     @torch.no_grad()
-    def record(self, index: Tensor, loss: Tensor, present: Tensor) -> None:
+    def record(self, index: Tensor, loss: Tensor, present: Tensor | None) -> None:
         """Take the losses of one batch into the mean.
 
         Parameters
@@ -94,11 +94,16 @@ class LossHistory(nn.Module):
             Which samples, in 0..N-1.
         loss : Tensor [B, M]
             Unimodal losses ``l(f^m)``.
-        present : Tensor [B, M], bool
-            Where there is a loss to record.
+        present : Tensor [B, M], bool, or None
+            Where there is a loss to record; None = everywhere.
         """
         if dist.is_available() and dist.is_initialized() and dist.get_world_size() > 1:
-            index, loss, present = (_from_all_ranks(t.contiguous()) for t in (index, loss, present))
+            there = torch.ones_like(loss, dtype=torch.bool) if present is None else present
+            index, loss, present = (_from_all_ranks(t.contiguous()) for t in (index, loss, there))
+        if present is None:
+            self.total.index_add_(0, index, torch.where(self.recording, loss.float(), 0.0))
+            self.count.index_add_(0, index, self.recording.to(torch.int32).expand(loss.shape))
+            return
         counts = present & self.recording
         self.total.index_add_(0, index, loss.float().masked_fill(~counts, 0.0))
         self.count.index_add_(0, index, counts.to(torch.int32))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -10,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qmf.history import LossHistory
+from qmf.objective_gradients import Recall, Terms, objective_terms
 from qmf.presets import get_preset
 from qmf.ranking import Pairs, ranking_loss
 from qmf.types import FusionOutput
@@ -107,7 +109,7 @@ class QMFObjective(nn.Module):
         # Held without registering it: its parameters belong to the model.
         self._auxiliary_loss = uncertainty.auxiliary_loss if uncertainty is not None else None
 
-    def forward(self, output: FusionOutput, target: Tensor, index: Tensor) -> ObjectiveTerms:
+    def forward(self, output: FusionOutput, target: Tensor, index: Tensor, *, complete: bool = False) -> ObjectiveTerms:
         """Give the objective of one batch and, in training mode, record its losses in the history.
 
         Parameters
@@ -118,24 +120,40 @@ class QMFObjective(nn.Module):
             True classes.
         index : Tensor [B], int64
             Which samples of the training set these are; below 0 for filler rows, which count for nothing.
+        complete : bool, default False
+            True if it is known that no modality is absent and no row is filler, which spares the masks.
 
         Returns
         -------
         ObjectiveTerms
             Total and terms.
         """
+        there = share = None
+        plain = self.class_weights is None and not self.label_smoothing and self.pairs == "adjacent"
+        if not (plain and complete):
+            real = (index >= 0)[:, None]
+            there = output.present & real
+            share, index = self._share(torch.cat([real, there], dim=1), target), index.clamp(min=0)
+        recall = partial(self._recall, index=index, there=there)
+        if plain:
+            f, w, gap = output.unimodal_logits, output.weights, self.choices.gap
+            terms = objective_terms(output.logits, f, w, target, share, recall, self.lambda_, gap)
+        else:
+            terms = self._by_autograd(output, target, share, recall)
+        auxiliary = self._auxiliary(output, target, output.present if there is None else there)
+        loss = terms.loss if auxiliary is None else terms.loss + auxiliary
+        return ObjectiveTerms(loss, terms.means[0], terms.means[1:], terms.ranking, auxiliary)
+
+    def _by_autograd(self, output: FusionOutput, target: Tensor, share: Tensor | None, recall: Recall) -> Terms:
         # The fused and all unimodal logits in one pass: [B, 1 + M, K].
         logits = torch.cat([output.logits[:, None], output.unimodal_logits], dim=1)
-        real = (index >= 0)[:, None]
-        there = output.present & real
         cost = self._cross_entropy(logits, target, self.class_weights, self.label_smoothing)
-        means = (cost * self._share(torch.cat([real, there], dim=1), target)).sum(dim=0)
-        fused, unimodal = means[0], means[1:]
-        plain = self._plain_loss(cost, logits, target)[:, 1:]
-        ranking = self._ranking(output.weights, plain, there, index.clamp(min=0))
-        auxiliary = self._auxiliary(output, target, there)
-        loss = means.sum() + self.lambda_ * ranking.sum()
-        return ObjectiveTerms(loss if auxiliary is None else loss + auxiliary, fused, unimodal, ranking, auxiliary)
+        means = cost.mean(dim=0) if share is None else (cost * share).sum(dim=0)
+        known = recall(self._plain_loss(cost, logits, target)[:, 1:])
+        if known is None:
+            return Terms(means.sum(), means, torch.zeros_like(means[1:]))
+        ranking = ranking_loss(output.weights, *known, pairs=self.pairs, gap=self.choices.gap)
+        return Terms(means.sum() + self.lambda_ * ranking.sum(), means, ranking)
 
     @staticmethod
     def _cross_entropy(logits: Tensor, target: Tensor, weight: Tensor | None, smoothing: float) -> Tensor:
@@ -162,18 +180,18 @@ class QMFObjective(nn.Module):
             return cost.detach()
         return self._cross_entropy(logits.detach(), target, None, 0.0)
 
-    def _ranking(self, weights: Tensor, unimodal_loss: Tensor, there: Tensor, index: Tensor) -> Tensor:
+    def _recall(self, unimodal_loss: Tensor, *, index: Tensor, there: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """Give ``kappa`` and where it is known, and record the losses; None where nothing is ranked."""
         if self.history is None:
-            return unimodal_loss.new_zeros(unimodal_loss.shape[1])
+            return None
         if self.training and (self.choices.record_first or not self.lambda_):
             self.history.record(index, unimodal_loss, there)
         if not self.lambda_:
-            return unimodal_loss.new_zeros(unimodal_loss.shape[1])
+            return None
         kappa, known = self.history.kappa(index)
-        cost = ranking_loss(weights, kappa, known & there, pairs=self.pairs, gap=self.choices.gap)
         if self.training and not self.choices.record_first:
             self.history.record(index, unimodal_loss, there)
-        return cost
+        return kappa, known if there is None else known & there
 
     def _auxiliary(self, output: FusionOutput, target: Tensor, there: Tensor) -> Tensor | None:
         if self._auxiliary_loss is None:

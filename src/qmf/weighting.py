@@ -102,10 +102,10 @@ class SimplexWeights(nn.Module):
 class ReservedWeights(nn.Module):
     """Weights as an opinion on whom to trust: ``w^m = a^m / (1 + sum_j a^j)`` with ``a^m = exp(-u^m / tau)``.
 
-    What is missing from 1 is given to none: ``w^0 = 1 / (1 + sum_j a^j)``, so that all weights fall where all modalities
-    are bad, and two weights need not rise and fall against each other. ``(w^0, w^1, ..., w^M)`` is on the simplex, the
-    setting of Theorem 1 with one modality more, which never says anything; in proportion to each other the weights are
-    those of `SimplexWeights`.
+    What is missing from 1 is given to none, ``w^0 = 1 / (1 + sum_j a^j)``, so that all weights fall where all
+    modalities are bad, and two weights need not rise and fall against each other. ``(w^0, w^1, ..., w^M)`` is on the
+    simplex, the setting of Theorem 1 with one modality more, which never says anything; in proportion to each other the
+    weights are those of `SimplexWeights`.
 
     Parameters
     ----------
@@ -119,8 +119,8 @@ class ReservedWeights(nn.Module):
 
     References
     ----------
-    Jøsang, Subjective Logic, 2016, section 3.5: belief mass ``r / (W + sum r)`` and uncertainty mass ``W / (W + sum r)``
-    of evidence r; here ``W = 1``, as much as the evidence ``a`` of a modality that is surely intact and right.
+    Jøsang, Subjective Logic, 2016, section 3.5: belief mass ``r / (W + sum r)`` and uncertainty mass ``W / (W + sum
+    r)`` of evidence r; here ``W = 1``, as much as the evidence ``a`` of a modality that is surely intact and right.
     """
 
     def __init__(self, tau: float = 1.0) -> None:
@@ -134,7 +134,7 @@ class ReservedWeights(nn.Module):
         score = uncertainty / -self.tau
         if present is not None:
             score = score.masked_fill(~present, -torch.inf)
-        none = score.new_zeros(score.shape[:-1] + (1,))
+        none = score.new_zeros((*score.shape[:-1], 1))
         return torch.cat([none, score], dim=-1).softmax(dim=-1)[..., 1:]
 
 

@@ -127,7 +127,9 @@ def test_the_preset_paper_gives_the_surer_modality_the_larger_weight_and_none_a_
 
 
 def test_linear_weights_of_an_uncertainty_without_bound_are_refused():
-    with pytest.raises(ConfigError, match="no upper bound, so that weights would be negative; expected 'simplex', 'reserved'"):
+    with pytest.raises(
+        ConfigError, match="no upper bound, so that weights would be negative; expected 'simplex', 'res"
+    ):
         named_weighting("linear", "simplex", math.inf)
     assert isinstance(named_weighting(None, "linear", math.inf), SimplexWeights)
     w = named_weighting(None, "linear", 2.0)(torch.tensor([[0.5, 2.0]]))

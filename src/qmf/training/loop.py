@@ -231,7 +231,9 @@ class _Run:
                 batch = batch.to(self.accelerator.device)
                 with self.accelerator.autocast():
                     output = self.model(batch.inputs, batch.present)
-                terms: ObjectiveTerms = self.objective(output, batch.target, batch.index)
+                terms: ObjectiveTerms = self.objective(
+                    output, batch.target, batch.index, complete=world == 1 and batch.present is None
+                )
                 # The gradient is the mean over processes, which may have fewer samples than others.
                 self.accelerator.backward(terms.loss * (real * world / total))
             parts = [terms.loss[None], terms.fused[None], terms.unimodal, terms.ranking]

@@ -1,0 +1,132 @@
+"""The objective with its gradients written out: a third of the operations that autograd would record and undo.
+
+Beside small encoders the objective is made of operations on a few thousand numbers, each of which costs its call. What
+`qmf.objective` and `qmf.ranking` say is computed here in one pass, with the derivatives
+
+- ``dCE/df_k = p_k - [k = y]``,
+- ``dL_reg/dw_i = d_i - d_(i-1)`` with ``d_i = g_i / n`` where the pair (i, i + 1) counts and costs, else 0,
+
+for the fused logits, the unimodal logits and the weights; autograd goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from qmf.ranking import Gap
+
+__all__ = ["Recall", "Terms", "objective_terms"]
+
+Recall = Callable[[Tensor], tuple[Tensor, Tensor] | None]
+"""From the losses [B, M] of a batch to its normalised history ``kappa`` and where it is known; None: no regulariser."""
+
+
+class Terms(NamedTuple):
+    """What `objective_terms` gives; only `loss` has a gradient.
+
+    Attributes
+    ----------
+    loss : Tensor []
+        ``CE(fused) + sum_m CE(f^m) + lambda sum_m L_reg^m``.
+    means : Tensor [1 + M]
+        Cross-entropies, the fused one first.
+    ranking : Tensor [M]
+        ``L_reg^m``.
+    """
+
+    loss: Tensor
+    means: Tensor
+    ranking: Tensor
+
+
+def objective_terms(
+    fused: Tensor,
+    f: Tensor,
+    weights: Tensor,
+    target: Tensor,
+    share: Tensor | None,
+    recall: Recall,
+    lambda_: float,
+    gap: Gap,
+) -> Terms:
+    """Give the objective of a batch and its terms.
+
+    Parameters
+    ----------
+    fused : Tensor [B, K]
+        Fused logits.
+    f : Tensor [B, M, K]
+        Unimodal logits.
+    weights : Tensor [B, M]
+        ``w^m``.
+    target : Tensor [B], int64
+        True classes.
+    share : Tensor [B, 1 + M] or None
+        What each loss counts in the mean of its column, 0 where there is none; None: all count the same.
+    recall : callable
+        Gives the history; may record the losses it is given. A pair of adjacent samples counts where both have one.
+    lambda_ : float
+        Weight of the regulariser.
+    gap : {"margin", "slack"}
+        As in `qmf.ranking.ranking_loss`.
+    """
+    return Terms(*_Objective.apply(fused, f, weights, target, share, recall, lambda_, gap))  # type: ignore[no-untyped-call]
+
+
+class _Objective(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        fused: Tensor,
+        f: Tensor,
+        weights: Tensor,
+        target: Tensor,
+        share: Tensor | None,
+        recall: Recall,
+        lambda_: float,
+        gap: Gap,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        logits = torch.cat([fused[:, None], f], dim=1)
+        y = target[:, None, None].expand(*logits.shape[:2], 1)
+        top = logits.amax(dim=-1, keepdim=True)
+        p = (logits - top).exp_()
+        total = p.sum(dim=-1, keepdim=True)
+        cost = (total.log().add_(top) - logits.gather(2, y)).squeeze(2)
+        gradient = p.div_(total).scatter_add_(2, y, p.new_full((1,), -1.0).expand_as(y))
+        gradient.mul_(1.0 / len(gradient) if share is None else share[..., None])
+        means = cost.mean(dim=0) if share is None else (cost * share).sum(dim=0)
+        loss, ranking, slope = means.sum(), cost.new_zeros(f.shape[1]), None
+        known = recall(cost[:, 1:])
+        if known is not None:
+            ranking, slope = _ranking(weights, *known, gap)
+            loss, slope = loss + lambda_ * ranking.sum(), slope.mul_(lambda_)
+        ctx.save_for_backward(gradient, slope)
+        ctx.mark_non_differentiable(means, ranking)
+        ctx.set_materialize_grads(False)
+        return loss, means, ranking
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, of_loss: Tensor | None, *others: None) -> tuple[Tensor | None, ...]:
+        if of_loss is None:
+            return (None,) * 8
+        gradient, slope = ctx.saved_tensors
+        gradient = gradient * of_loss
+        of_weights = slope * of_loss if slope is not None and ctx.needs_input_grad[2] else None
+        return gradient[:, 0], gradient[:, 1:], of_weights, *(None,) * 5
+
+
+def _ranking(weights: Tensor, kappa: Tensor, known: Tensor, gap: Gap) -> tuple[Tensor, Tensor]:
+    """Give ``L_reg`` [M] over adjacent pairs, as `qmf.ranking.ranking_loss`, and its derivative for weights [B, M]."""
+    harder, trust = kappa - kappa.roll(-1, 0), weights - weights.roll(-1, 0)
+    counts = known & known.roll(-1, 0)
+    g = harder.sign().mul_(counts / counts.sum(dim=0).clamp(min=1))
+    # |kappa_i - kappa_j| = g (kappa_i - kappa_j): both terms of the cost have the same sign before them.
+    cost = (trust + harder if gap == "margin" else trust - harder).mul_(g).clamp_(min=0.0)
+    d = g.mul_(cost > 0)
+    return cost.sum(dim=0), d - d.roll(1, 0)
