@@ -5,14 +5,12 @@ Runs on Hugging Face Accelerate: the same code on CPU, GPU and several processes
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from qmf.fusion import QualityAwareFusion
 from qmf.objective import ObjectiveTerms, QMFObjective
 from qmf.randomness import derive_seed
 from qmf.training.batches import Batch, TensorBatches
+from qmf.training.fingerprint import fingerprint
 from qmf.training.interruption import TrainingInterruptedError, stop_signal
 from qmf.training.logbook import Logbook, Row, progress_bar
 from qmf.training.optimisation import build_optimizer, build_schedule
@@ -147,7 +146,7 @@ class _Run:
         sums = torch.zeros(2 + 2 * len(model.modalities), device=self.accelerator.device)
         scaler = self.accelerator.scaler
         self.state = RunState(worker, self.objective, self.optimizer, self.schedule, scaler, sums)
-        self.fingerprint = "" if folder is None else _fingerprint(settings, model, objective, training, validation)
+        self.fingerprint = "" if folder is None else fingerprint(settings, model, objective, training, validation)
         device = self.accelerator.device
         self.training, self.validation = training.to(device), None if validation is None else validation.to(device)
 
@@ -312,23 +311,3 @@ def _accelerator(precision: str) -> Accelerator:
         AcceleratorState._reset_state()
     # Said outright: without it, processes started by torchrun on CPUs alone do not know of each other.
     return Accelerator(mixed_precision=precision, cpu=not torch.accelerator.is_available())
-
-
-def _fingerprint(
-    settings: TrainingSettings,
-    model: QualityAwareFusion,
-    objective: QMFObjective,
-    *data: TensorBatches | None,
-) -> str:
-    """Tell runs apart by all that shapes them: a checkpoint is only resumed on the run it belongs to."""
-    choices = (model, objective.choices, objective.lambda_, objective.pairs, objective.label_smoothing)
-    hasher = hashlib.blake2b(json.dumps(asdict(settings), sort_keys=True).encode(), digest_size=16)
-    hasher.update(repr(choices).encode())
-    for part in data:
-        if part is not None:
-            hasher.update(repr([(name, tuple(x.shape), str(x.dtype)) for name, x in part.inputs.items()]).encode())
-            hasher.update(repr(part.dropout).encode())
-            rows = () if part.rows is None else (part.rows,)
-            for tensor in (part.target, *rows, *part.inputs.values()):
-                hasher.update(tensor.contiguous().numpy().data)
-    return hasher.hexdigest()
