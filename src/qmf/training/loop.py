@@ -239,10 +239,12 @@ class _Run:
             self.state.sums += real * torch.cat(parts).detach()
         if self.settings.clip_norm:
             self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
-        self.optimizer.step()
+        # Accelerate's wrapper, which a gradient scaler needs, looks for packages on disk at every step.
+        optimizer = self.optimizer.optimizer if self.accelerator.scaler is None else self.optimizer
+        optimizer.step()
         if isinstance(self.schedule, LambdaLR):
             self.schedule.step()
-        self.optimizer.zero_grad()
+        optimizer.zero_grad()
 
     def _training_row(self) -> Row:
         means = (self.accelerator.reduce(self.state.sums, "sum") / len(self.training)).tolist()
