@@ -1,4 +1,4 @@
-"""The objective with its gradients written out: a third of the operations that autograd would record and undo.
+"""The objective with its gradients written out, in fewer operations than autograd would record and undo.
 
 Beside small encoders the objective is made of operations on a few thousand numbers, each of which costs its call. What
 `qmf.objective` and `qmf.ranking` say is computed here in one pass, with the derivatives

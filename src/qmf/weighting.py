@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qmf.errors import ConfigError
@@ -99,23 +100,13 @@ class SimplexWeights(nn.Module):
         return score.softmax(dim=-1)
 
 
-class ReservedWeights(nn.Module):
+class ReservedWeights(SimplexWeights):
     """Weights as an opinion on whom to trust: ``w^m = a^m / (1 + sum_j a^j)`` with ``a^m = exp(-u^m / tau)``.
 
     What is missing from 1 is given to none, ``w^0 = 1 / (1 + sum_j a^j)``, so that all weights fall where all
     modalities are bad, and two weights need not rise and fall against each other. ``(w^0, w^1, ..., w^M)`` is on the
     simplex, the setting of Theorem 1 with one modality more, which never says anything; in proportion to each other the
-    weights are those of `SimplexWeights`.
-
-    Parameters
-    ----------
-    tau : float, default 1
-        Temperature, positive, as in `SimplexWeights`.
-
-    Raises
-    ------
-    ValueError
-        If `tau` is not positive.
+    weights are those of `SimplexWeights`, whose parameter and errors it has.
 
     References
     ----------
@@ -123,19 +114,12 @@ class ReservedWeights(nn.Module):
     r)`` of evidence r; here ``W = 1``, as much as the evidence ``a`` of a modality that is surely intact and right.
     """
 
-    def __init__(self, tau: float = 1.0) -> None:
-        super().__init__()
-        if not tau > 0:
-            raise ValueError(f"tau must be positive, got {tau}")
-        self.tau = tau
-
     def forward(self, uncertainty: Tensor, present: Tensor | None = None) -> Tensor:
         """Give ``a / (1 + sum a)`` over the present modalities; parameters as in `LinearWeights.forward`."""
-        score = uncertainty / -self.tau
-        if present is not None:
-            score = score.masked_fill(~present, -torch.inf)
-        none = score.new_zeros((*score.shape[:-1], 1))
-        return torch.cat([none, score], dim=-1).softmax(dim=-1)[..., 1:]
+        # One modality more, of uncertainty 0, that is always there and gets no say.
+        u = F.pad(uncertainty, (1, 0))
+        there = None if present is None else F.pad(present, (1, 0), value=True)
+        return super().forward(u, there)[..., 1:]
 
 
 class ConstantWeights(nn.Module):
