@@ -52,7 +52,7 @@ def step(encoder: nn.Module, x: torch.Tensor, *, half: bool = False) -> Callable
     """Give a training step of an encoder with a linear head."""
     width = int(encoder(x[:1]).shape[1])
     model = nn.Sequential(encoder, nn.Linear(width, CLASSES)).train()
-    optimizer, target = build_optimizer(model, TrainingSettings()), torch.arange(len(x)) % CLASSES
+    optimizer, target = build_optimizer(model.named_parameters(), TrainingSettings()), torch.arange(len(x)) % CLASSES
 
     def run() -> None:
         with torch.autocast("cpu", torch.bfloat16, enabled=half):

@@ -120,7 +120,7 @@ def tuning(rounds: int) -> None:
     def step(precision: torch.dtype | None) -> Work:
         model = nn.Sequential(EfficientNetLite0(), nn.Linear(1280, 10)).cuda().train()
         optimizer, scaler = (
-            build_optimizer(model, TrainingSettings()),
+            build_optimizer(model.named_parameters(), TrainingSettings()),
             torch.GradScaler(enabled=precision is torch.half),
         )
 

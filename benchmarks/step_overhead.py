@@ -88,7 +88,7 @@ def plain_step(case: Case) -> Callable[[], None]:
     widths = feature_widths(encoders, CLASSES, {})
     heads = (nn.Linear(width, CLASSES) for width in widths)
     model = nn.ModuleDict({n: nn.Sequential(e, head) for (n, e), head in zip(encoders.items(), heads, strict=True)})
-    optimizer = build_optimizer(model.to(target.device), TrainingSettings())
+    optimizer = build_optimizer(model.to(target.device).named_parameters(), TrainingSettings())
 
     def step() -> None:
         loss = torch.stack([F.cross_entropy(model[name](x), target) for name, x in case.inputs.items()]).sum()
@@ -104,7 +104,7 @@ def qmf_step(case: Case, history: LossHistory) -> Callable[[], None]:
     target = targets(case)
     model = QualityAwareFusion(case.encoders(), CLASSES).to(target.device)
     objective = QMFObjective(len(history.total), len(case.inputs), history=history).to(target.device)
-    optimizer = build_optimizer(model, TrainingSettings())
+    optimizer = build_optimizer(model.named_parameters(), TrainingSettings())
     batches = torch.randint(0, len(history.total), (256, len(target))).to(target.device).unbind(0)
     # A history that has seen these samples, so that the regulariser is at work.
     losses = torch.rand(len(target), len(case.inputs), device=target.device)

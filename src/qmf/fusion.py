@@ -230,10 +230,28 @@ class QualityAwareFusion(nn.Module):
         present = which_are_there(inputs, present, self.modalities)
         x = [self._input(m, name, inputs, present) for m, name in enumerate(self.modalities)]
         features = [self._features(m, v, inputs) for m, v in enumerate(x)]
-        f = full_precision(self.heads(features))
+        return self.fuse(self.heads(features), features, self._vectors(x, features), present)
+
+    def fuse(
+        self, logits: Tensor, features: Sequence[Tensor], vectors: Sequence[Tensor], present: Tensor | None
+    ) -> FusionOutput:
+        """Do what follows the encoders and heads.
+
+        Parameters
+        ----------
+        logits : Tensor [B, M, K]
+            ``f^m``.
+        features : sequence of M tensors [B, D_m]
+            What the heads saw.
+        vectors : sequence of M tensors
+            What typicality is judged by; not looked at in training.
+        present : Tensor [B, M], bool, or None
+            True where a modality is there; None = everywhere.
+        """
+        f = full_precision(logits)
         if isinstance(self.uncertainty, Credibility):
             joint = None if self.joint is None else self.joint(_side_by_side(features, present))
-            return fuse_credible(f, self.uncertainty, self._vectors(x, features), present, self.weighting, joint)
+            return fuse_credible(f, self.uncertainty, vectors, present, self.weighting, joint)
         u = self.uncertainty(f, features)
         return fuse_logits(f, u, present, self.weighting, detach_weights=self.detach_weights)
 
@@ -299,7 +317,7 @@ class QualityAwareFusion(nn.Module):
         return chosen
 
 
-def _side_by_side(features: list[Tensor], present: Tensor | None) -> Tensor:
+def _side_by_side(features: Sequence[Tensor], present: Tensor | None) -> Tensor:
     """Give the features of all modalities [B, sum of D_m], with zeros in samples that lack one."""
     h = torch.cat([v.flatten(1) for v in features], dim=1)
     return h if present is None else h.masked_fill(~present.all(dim=1, keepdim=True), 0.0)

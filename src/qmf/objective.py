@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qmf.history import LossHistory
+from qmf.logsumexp import log_sum_exp
 from qmf.objective_gradients import Recall, Terms, objective_terms
 from qmf.presets import get_preset
 from qmf.ranking import Pairs, ranking_loss
@@ -161,7 +162,7 @@ class QMFObjective(nn.Module):
         if weight is None and not smoothing:
             index = target[:, None, None].expand(*logits.shape[:2], 1)
             # Not by log_softmax, which is several times slower along a short last axis.
-            return logits.logsumexp(dim=-1) - logits.gather(2, index).squeeze(2)
+            return log_sum_exp(logits) - logits.gather(2, index).squeeze(2)
         b, heads, k = logits.shape
         repeated = target[:, None].expand(b, heads).reshape(-1)
         losses = F.cross_entropy(logits.reshape(-1, k), repeated, weight, reduction="none", label_smoothing=smoothing)

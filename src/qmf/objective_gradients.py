@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from qmf.logsumexp import exp_below
 from qmf.ranking import Gap
 
 __all__ = ["Recall", "Terms", "objective_terms"]
@@ -94,7 +95,7 @@ class _Objective(torch.autograd.Function):
         logits = torch.cat([fused[:, None], f], dim=1)
         y = target[:, None, None].expand(*logits.shape[:2], 1)
         top = logits.amax(dim=-1, keepdim=True)
-        p = (logits - top).exp_()
+        p = exp_below(logits, top)
         total = p.sum(dim=-1, keepdim=True)
         cost = (total.log().add_(top) - logits.gather(2, y)).squeeze(2)
         gradient = p.div_(total).scatter_add_(2, y, p.new_full((1,), -1.0).expand_as(y))

@@ -12,14 +12,15 @@ from torch import Tensor
 from torch.func import stack_module_state
 
 from qmf.benchmark.budget import Budget
-from qmf.benchmark.flat_parameters import FlatParameters
 from qmf.benchmark.methods.base import GivenDropout, Method, Step
 from qmf.benchmark.part import Part
-from qmf.benchmark.stacked_heads import StackedHeads, modalities_first, models_first
 from qmf.benchmark.vectorised_loss import VectorisedLoss
 from qmf.encoders.placement import placed
 from qmf.errors import ConfigError
 from qmf.randomness import keyed_generator
+from qmf.training.flat_parameters import FlatParameters
+from qmf.training.stacked_heads import StackedHeads, modalities_first, models_first
+from qmf.training.workspace import Workspace
 
 __all__ = ["vectorised_training"]
 
@@ -76,7 +77,8 @@ class _Training:
         self.low = self.scale = torch.zeros(len(seeds), len(self.widths), device=device)
         dropouts = {name: m for name, m in self.model.named_modules() if isinstance(m, GivenDropout) and m.rate > 0}
         self.masks = _Masks(dropouts, len(self.widths))
-        self.heads = StackedHeads(self.params, len(self.widths), self.masks.keep)
+        self.heads = StackedHeads(self.params.values, self.params.gradients, len(self.widths), self.masks.keep)
+        self.memory = Workspace(device)
         self.own = [name for name in params if not name.startswith(("encoders.", "heads."))]
         self.buffers = {name: b for name, b in buffers.items() if not name.startswith("encoders.")}
         values, gradients = models_first(self.params.values), models_first(self.params.gradients)
@@ -121,12 +123,14 @@ class _Training:
             table.index_select(0, rows).unflatten(0, index.shape)
             for table in (self.present, self.target, self.total, self.count)
         )
-        z = self.z.index_select(0, rows).unflatten(0, index.shape).split(self.widths, dim=2)
+        z = self.memory("z", len(rows), self.z.shape[1])
+        torch.index_select(self.z, 0, rows, out=z)
+        z = z.unflatten(0, index.shape).split(self.widths, dim=2)
         h, f = self.heads.forward(z, self._mask(draws, present))
         step = Step(progress, total, count, self.low, self.scale)
         buffers = [*self.buffers.values(), *self.masks.of_others(draws)]
         each, gradients = self.loss(h.unbind(), f, list(self.shared.values()), buffers, present, target, step)
-        self.heads.backward(z, h, gradients)
+        self.heads.backward(z, h, gradients[: len(h) + 1])
         for name, held, gradient in zip(self.shared, self.shared_gradients, gradients[len(h) + 1 :], strict=True):
             if gradient is not None:
                 # A method may use the heads once more, on other features.
@@ -138,7 +142,7 @@ class _Training:
 
     def _mask(self, draws: Tensor, present: Tensor) -> Tensor | None:
         """Give the mask [M, S, B, H] of the features: 0 where dropped or absent."""
-        mask = self.masks.of_encoders(draws)
+        mask = self.masks.of_encoders(draws, self.memory)
         if self.complete:
             return mask
         there = present.float().permute(2, 0, 1)[..., None]
@@ -192,16 +196,14 @@ class _Masks:
         self.of_all_encoders = sum(dropout.width for dropout in self.encoders)
         self.width = self.of_all_encoders + sum(dropout.width for dropout in self.rest)
 
-    def of_encoders(self, draw: Tensor) -> Tensor | None:
+    def of_encoders(self, draw: Tensor, memory: Workspace) -> Tensor | None:
         """Give a mask [M, S, B, H] of 0 and 1 from bytes [S, B, W]; None without dropout."""
         if not self.encoders:
             return None
         units = draw[..., : self.of_all_encoders].unflatten(2, (len(self.encoders), -1)).permute(2, 0, 1, 3)
         # In order first: comparing in strips takes ten times as long. And straight into floats: a boolean mask costs
         # five times as much, here and where it is used.
-        return torch.ge(
-            units.contiguous(), _of_256(self.encoders[0]), out=torch.empty(units.shape, device=units.device)
-        )
+        return torch.ge(units.contiguous(), _of_256(self.encoders[0]), out=memory("mask", *units.shape))
 
     def of_others(self, draw: Tensor) -> list[Tensor]:
         """Give a mask [S, B, width] for each of `others`, scaled to keep the mean."""

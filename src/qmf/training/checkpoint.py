@@ -20,7 +20,7 @@ from qmf.files import atomic_path
 
 __all__ = ["Checkpoint", "flatten_optimizer", "load_checkpoint", "restore_optimizer", "save_checkpoint"]
 
-_FORMAT = "qmf-checkpoint-1"
+_FORMAT = "qmf-checkpoint-2"
 
 
 @dataclass

@@ -9,7 +9,6 @@ import os
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -29,11 +28,13 @@ from qmf.training.batches import Batch, TensorBatches
 from qmf.training.fingerprint import fingerprint
 from qmf.training.interruption import TrainingInterruptedError, stop_signal
 from qmf.training.logbook import Logbook, Row, progress_bar
+from qmf.training.module_steps import ModuleSteps
 from qmf.training.optimisation import build_optimizer, build_schedule
 from qmf.training.random_state import seeded
 from qmf.training.run_state import RunState
 from qmf.training.settings import TrainingSettings
 from qmf.training.sharding import agree_on_buffers, divided, whole
+from qmf.training.stacked_steps import StackedSteps, can_be_stacked
 from qmf.types import FusionOutput
 
 __all__ = ["TrainingResult", "train"]
@@ -130,17 +131,15 @@ class _Run:
         self.accelerator = _accelerator(settings.precision)
         self.whole, self.sharded = model, settings.shard and self.accelerator.num_processes > 1
         worker = divided(model, self.accelerator.device) if self.sharded else model
-        optimizer = build_optimizer(worker, settings)
+        self.steps: ModuleSteps | StackedSteps
+        if can_be_stacked(worker, settings, self.accelerator.device):
+            self.steps = StackedSteps(worker, settings.seed)
+        else:
+            self.steps = ModuleSteps(worker, self.accelerator, divided=self.sharded, compiled=settings.compile)
+        optimizer = build_optimizer(self.steps.named_parameters(), settings)
         batches = training.num_batches(settings.batch_size)
         self.schedule = build_schedule(optimizer, settings, -(-batches // settings.accumulate))
-        # `self.model` may be wrapped for several processes; `worker` itself holds the weights, or its share of them.
-        self.model: Any
-        if self.sharded:
-            self.model, self.optimizer = worker, self.accelerator.prepare(optimizer)
-        else:
-            self.model, self.optimizer = self.accelerator.prepare(worker, optimizer)
-        if settings.compile:
-            self.model = torch.compile(self.model)
+        self.optimizer = self.accelerator.prepare(optimizer)
         self.modalities = model.modalities
         self.objective = objective.to(self.accelerator.device)
         sums = torch.zeros(2 + 2 * len(model.modalities), device=self.accelerator.device)
@@ -168,12 +167,13 @@ class _Run:
                 if checkpoint is not None and self._asked_to_stop() and not state.at.finished:
                     raise _interrupted(checkpoint, state.at.epoch)
         book.close()
+        self.steps.release()
         self.whole.load_state_dict(whole(state.best))
         return TrainingResult(state.rows, state.at.best_epoch, state.at.epoch < self.settings.epochs)
 
     def _epoch(self, checkpoint: Path | None) -> Row:
         started, at = time.perf_counter(), self.state.at
-        self.model.train()
+        self.state.model.train()
         self.objective.train()
         alone = self.accelerator.num_processes == 1
         if not alone:  # every process drops other units
@@ -224,27 +224,29 @@ class _Run:
         """One optimiser step on a window of batches, each weighing as much as it has samples."""
         world = self.accelerator.num_processes
         total = min(len(window) * self.settings.batch_size, len(self.training) - self.state.at.sample)
+        # Where this process's share of the first batch begins, in the order of the epoch.
+        first = self.state.at.sample + self.accelerator.process_index * len(window[0].index)
         for batch in window:
             last, real = batch is window[-1], len(batch.index) if world == 1 else int((batch.index >= 0).sum())
-            with nullcontext() if last else self.accelerator.no_sync(self.model):
+            with self.steps.part(last=last):
                 batch = batch.to(self.accelerator.device)
-                with self.accelerator.autocast():
-                    output = self.model(batch.inputs, batch.present)
+                output = self.steps.forward(batch, self.state.at.epoch, first)
                 terms: ObjectiveTerms = self.objective(
                     output, batch.target, batch.index, complete=world == 1 and batch.present is None
                 )
                 # The gradient is the mean over processes, which may have fewer samples than others.
-                self.accelerator.backward(terms.loss * (real * world / total))
+                self.steps.backward(terms.loss * (real * world / total))
             parts = [terms.loss[None], terms.fused[None], terms.unimodal, terms.ranking]
             self.state.sums += real * torch.cat(parts).detach()
-        if self.settings.clip_norm:
-            self.accelerator.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         # Accelerate's wrapper, which a gradient scaler needs, looks for packages on disk at every step.
         optimizer = self.optimizer.optimizer if self.accelerator.scaler is None else self.optimizer
+        if self.settings.clip_norm:
+            trained = [p for group in optimizer.param_groups for p in group["params"]]
+            self.accelerator.clip_grad_norm_(trained, self.settings.clip_norm)
         optimizer.step()
         if isinstance(self.schedule, LambdaLR):
             self.schedule.step()
-        optimizer.zero_grad()
+        self.steps.clear(optimizer)
 
     def _training_row(self) -> Row:
         means = (self.accelerator.reduce(self.state.sums, "sum") / len(self.training)).tolist()

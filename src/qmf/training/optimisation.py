@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import nn
@@ -13,13 +14,15 @@ from qmf.training.settings import TrainingSettings
 __all__ = ["build_optimizer", "build_schedule"]
 
 
-def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+def build_optimizer(
+    named: Iterable[tuple[str, nn.Parameter]], settings: TrainingSettings
+) -> torch.optim.Optimizer:
     """Give the optimiser over all trainable parameters; biases and norms are not decayed.
 
     Parameters
     ----------
-    model : nn.Module
-        Whose parameters to train.
+    named : iterable of (str, Parameter)
+        What to train, by name.
     settings : TrainingSettings
         `optimizer`, `learning_rate`, `backbone_learning_rate` (of what is named ``backbone``), `weight_decay`.
 
@@ -28,10 +31,10 @@ def build_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim
     torch.optim.Optimizer
         Fused where torch has it: one call per step for all parameters.
     """
-    groups = []
+    groups, parameters = [], list(named)
     for backbone, rate in ((False, settings.learning_rate), (True, settings.backbone_learning_rate)):
         trained = [
-            (name, p) for name, p in model.named_parameters() if p.requires_grad and (".backbone." in name) == backbone
+            (name, p) for name, p in parameters if p.requires_grad and (".backbone." in name) == backbone
         ]
         decayed = [p for name, p in trained if p.dim() > 1 and not name.endswith("bias")]
         others = [p for name, p in trained if p.dim() <= 1 or name.endswith("bias")]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from qmf.logsumexp import log_sum_exp
 from qmf.precision import full_precision
 from qmf.uncertainty.base import Features, UncertaintyEstimator
 
@@ -62,5 +63,5 @@ class Energy(UncertaintyEstimator):
     def forward(self, logits: Tensor, features: Features = ()) -> Tensor:
         """Give ``E^m``; see `UncertaintyEstimator.forward`."""
         if self._is_one:
-            return -torch.logsumexp(full_precision(logits), dim=-1)
-        return -self.temperature * torch.logsumexp(full_precision(logits) / self.temperature[:, None], dim=-1)
+            return -log_sum_exp(full_precision(logits))
+        return -self.temperature * log_sum_exp(full_precision(logits) / self.temperature[:, None])

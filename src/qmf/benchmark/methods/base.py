@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from qmf.encoders import MLPEncoder
 from qmf.heads import BatchedLinearHeads
+from qmf.logsumexp import log_sum_exp
 from qmf.types import FusionOutput
 
 __all__ = ["GivenDropout", "Method", "Step", "cross_entropy", "fused_cross_entropy", "mean_where", "shares"]
@@ -190,7 +191,7 @@ def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Give ``l(f^m)`` of [B, M, K] logits, one by one, [B, M]."""
     index = target[:, None, None].expand(*logits.shape[:2], 1)
     # Not by log_softmax, which is several times slower along a short last axis.
-    return logits.logsumexp(dim=-1) - logits.gather(2, index).squeeze(2)
+    return log_sum_exp(logits) - logits.gather(2, index).squeeze(2)
 
 
 def fused_cross_entropy(output: FusionOutput, target: Tensor) -> Tensor:

@@ -20,19 +20,19 @@ class FlatParameters:
 
     Attributes
     ----------
-    block : Parameter [P]
-        All values; its ``grad`` holds all gradients, zeros at first.
+    block : Parameter [1, P]
+        All values, a matrix as what optimisers decay; its ``grad`` holds all gradients, zeros at first.
     values, gradients : dict of str to Tensor
         Views into `block` and its gradient, in the shapes of `params`.
     """
 
     def __init__(self, params: Mapping[str, Tensor]) -> None:
-        self.block = torch.nn.Parameter(torch.cat([p.detach().flatten() for p in params.values()]))
+        self.block = torch.nn.Parameter(torch.cat([p.detach().flatten() for p in params.values()])[None])
         self.block.grad = torch.zeros_like(self.block)
         shapes = {name: p.shape for name, p in params.items()}
         self.values, self.gradients = _views(self.block.detach(), shapes), _views(self.block.grad, shapes)
 
 
 def _views(block: Tensor, shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
-    parts = block.split([shape.numel() for shape in shapes.values()])
+    parts = block[0].split([shape.numel() for shape in shapes.values()])
     return {name: part.view(shape) for (name, shape), part in zip(shapes.items(), parts, strict=True)}

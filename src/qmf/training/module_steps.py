@@ -1,0 +1,63 @@
+"""Training steps of any model, under autograd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from qmf.training.batches import Batch
+from qmf.types import FusionOutput
+
+__all__ = ["ModuleSteps"]
+
+
+class ModuleSteps:
+    """Forward and backward passes of one model.
+
+    Parameters
+    ----------
+    worker : nn.Module
+        The model, with its weights or this process's share of them.
+    accelerator : Accelerator
+        Wraps it for several processes, casts to half precision and scales gradients, where asked to.
+    divided : bool
+        True if it is divided among processes already.
+    compiled : bool
+        Whether to compile it.
+    """
+
+    def __init__(self, worker: nn.Module, accelerator: Accelerator, *, divided: bool, compiled: bool) -> None:
+        self.worker, self.accelerator = worker, accelerator
+        wrapped = worker if divided else accelerator.prepare(worker)
+        self.model: Any = torch.compile(wrapped) if compiled else wrapped
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Give what there is to train."""
+        yield from self.worker.named_parameters()
+
+    def forward(self, batch: Batch, epoch: int, first: int) -> FusionOutput:
+        """Give the output of a batch; `epoch` and `first`, its place in the epoch, do not matter."""
+        with self.accelerator.autocast():
+            output: FusionOutput = self.model(batch.inputs, batch.present)
+        return output
+
+    def part(self, *, last: bool) -> AbstractContextManager[None]:
+        """Give what a batch's passes run within: processes agree on gradients at the last batch of a step only."""
+        part: AbstractContextManager[None] = nullcontext() if last else self.accelerator.no_sync(self.model)
+        return part
+
+    def backward(self, loss: Tensor) -> None:
+        """Add the gradients of a batch's loss to those of all parameters."""
+        self.accelerator.backward(loss)
+
+    def clear(self, optimizer: torch.optim.Optimizer) -> None:
+        """Forget the gradients of the step."""
+        optimizer.zero_grad()
+
+    def release(self) -> None:
+        """Do nothing: the parameters are the model's own."""
