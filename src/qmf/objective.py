@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from qmf.energy_gradients import energy_objective
 from qmf.history import LossHistory
 from qmf.logsumexp import log_sum_exp
 from qmf.objective_gradients import Recall, Terms, objective_terms
@@ -17,6 +18,7 @@ from qmf.presets import get_preset
 from qmf.ranking import Pairs, ranking_loss
 from qmf.types import FusionOutput
 from qmf.uncertainty import UncertaintyEstimator
+from qmf.weighting import LinearWeights
 
 __all__ = ["ObjectiveTerms", "QMFObjective"]
 
@@ -130,7 +132,7 @@ class QMFObjective(nn.Module):
             Total and terms.
         """
         there = share = None
-        plain = self.class_weights is None and not self.label_smoothing and self.pairs == "adjacent"
+        plain = self.plain
         if not (plain and complete):
             real = (index >= 0)[:, None]
             there = output.present & real
@@ -144,6 +146,57 @@ class QMFObjective(nn.Module):
         auxiliary = self._auxiliary(output, target, output.present if there is None else there)
         loss = terms.loss if auxiliary is None else terms.loss + auxiliary
         return ObjectiveTerms(loss, terms.means[0], terms.means[1:], terms.ranking, auxiliary)
+
+    @property
+    def plain(self) -> bool:
+        """True without class weights, smoothing and pairs beyond adjacent ones: then gradients are written out."""
+        return self.class_weights is None and not self.label_smoothing and self.pairs == "adjacent"
+
+    def of_energy(
+        self, f: Tensor, target: Tensor, index: Tensor, weighting: LinearWeights, *, detach_weights: bool
+    ) -> tuple[ObjectiveTerms, Tensor]:
+        """Give the objective of a batch that is complete, and its gradient, for energy and linear weights.
+
+        To be called where autograd is off.
+
+        Parameters
+        ----------
+        f : Tensor [M, 1, B, K]
+            Unimodal logits, all there.
+        target, index
+            As in `forward`; no filler rows.
+        weighting : LinearWeights
+            Gives the weights.
+        detach_weights : bool
+            See `qmf.presets.Preset`.
+
+        Returns
+        -------
+        terms : ObjectiveTerms
+            As `forward` gives them, if the objective is `plain` and no estimator has a loss of its own.
+        gradient : Tensor [M, 1, B, K]
+            For `f`.
+        """
+
+        def recall(cost: Tensor) -> tuple[Tensor, Tensor] | None:
+            known = self._recall(cost[:, 0].T, index=index, there=None)
+            return None if known is None else (known[0].T[:, None], known[1].T[:, None])
+
+        alpha, beta, gap = weighting.alpha, weighting.beta, self.choices.gap
+        gradient, fused, cost, ranking = energy_objective(
+            f,
+            target[None],
+            recall,
+            alpha=alpha,
+            beta=beta,
+            lambda_=self.lambda_,
+            gap=gap,
+            detach_weights=detach_weights,
+        )
+        unimodal = cost.mean(dim=2)[:, 0]
+        ranked = torch.zeros_like(unimodal) if ranking is None else ranking[:, 0]
+        loss = fused[0] + unimodal.sum() + self.lambda_ * ranked.sum()
+        return ObjectiveTerms(loss, fused[0], unimodal, ranked, None), gradient
 
     def _by_autograd(self, output: FusionOutput, target: Tensor, share: Tensor | None, recall: Recall) -> Terms:
         # The fused and all unimodal logits in one pass: [B, 1 + M, K].

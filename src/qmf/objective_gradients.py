@@ -21,7 +21,7 @@ from torch.autograd.function import once_differentiable
 from qmf.logsumexp import exp_below
 from qmf.ranking import Gap
 
-__all__ = ["Recall", "Terms", "objective_terms"]
+__all__ = ["Recall", "Terms", "objective_terms", "ranked"]
 
 Recall = Callable[[Tensor], tuple[Tensor, Tensor] | None]
 """From the losses [B, M] of a batch to its normalised history ``kappa`` and where it is known; None: no regulariser."""
@@ -104,7 +104,7 @@ class _Objective(torch.autograd.Function):
         loss, ranking, slope = means.sum(), cost.new_zeros(f.shape[1]), None
         known = recall(cost[:, 1:])
         if known is not None:
-            ranking, slope = _ranking(weights, *known, gap)
+            ranking, slope = ranked(weights, *known, gap, dim=0)
             loss, slope = loss + lambda_ * ranking.sum(), slope.mul_(lambda_)
         ctx.save_for_backward(gradient, slope)
         ctx.mark_non_differentiable(means, ranking)
@@ -122,12 +122,27 @@ class _Objective(torch.autograd.Function):
         return gradient[:, 0], gradient[:, 1:], of_weights, *(None,) * 5
 
 
-def _ranking(weights: Tensor, kappa: Tensor, known: Tensor, gap: Gap) -> tuple[Tensor, Tensor]:
-    """Give ``L_reg`` [M] over adjacent pairs, as `qmf.ranking.ranking_loss`, and its derivative for weights [B, M]."""
-    harder, trust = kappa - kappa.roll(-1, 0), weights - weights.roll(-1, 0)
-    counts = known & known.roll(-1, 0)
-    g = harder.sign().mul_(counts / counts.sum(dim=0).clamp(min=1))
+def ranked(weights: Tensor, kappa: Tensor, known: Tensor, gap: Gap, dim: int) -> tuple[Tensor, Tensor]:
+    """Give ``L_reg`` over the adjacent pairs of a batch, as `qmf.ranking.ranking_loss`, and its derivative.
+
+    Parameters
+    ----------
+    weights, kappa, known, gap
+        As there, with any axes beside that of the batch.
+    dim : int
+        Axis of the batch.
+
+    Returns
+    -------
+    ranking : Tensor
+        Without the axis of the batch.
+    slope : Tensor
+        Its derivative for `weights`, in their shape.
+    """
+    harder, trust = kappa - kappa.roll(-1, dim), weights - weights.roll(-1, dim)
+    counts = known & known.roll(-1, dim)
+    g = harder.sign().mul_(counts / counts.sum(dim=dim, keepdim=True).clamp(min=1))
     # |kappa_i - kappa_j| = g (kappa_i - kappa_j): both terms of the cost have the same sign before them.
     cost = (trust + harder if gap == "margin" else trust - harder).mul_(g).clamp_(min=0.0)
     d = g.mul_(cost > 0)
-    return cost.sum(dim=0), d - d.roll(1, 0)
+    return cost.sum(dim=dim), d - d.roll(1, dim)

@@ -107,14 +107,14 @@ class _Training:
 
     def _draws(self, epoch: int) -> tuple[Tensor, Tensor]:
         """Give the order of the samples [S, N] and a byte [S, N, W] for each unit that dropout may switch off."""
-        orders, drawn = [], []
-        for seed in self.seeds:
+        orders = []
+        drawn = self.memory("drawn", len(self.seeds), self.n, self.masks.width, dtype=torch.uint8).cpu()
+        for seed, own in zip(self.seeds, drawn.numpy(), strict=True):
             generator = keyed_generator(seed, "benchmark epoch", epoch)
             orders.append(torch.from_numpy(generator.permutation(self.n)))
             # A byte for each unit: a rate is kept to 1/256, and drawing takes a tenth of the time of drawing floats.
-            units = self.n * self.masks.width
-            drawn.append(torch.from_numpy(_bytes(generator, units)))
-        return torch.stack(orders).to(self.device), torch.stack(drawn).view(len(drawn), self.n, -1).to(self.device)
+            own[:] = _bytes(generator, own.size).reshape(own.shape)
+        return torch.stack(orders).to(self.device), drawn.to(self.device)
 
     @torch.no_grad()
     def _step(self, index: Tensor, draws: Tensor, progress: Tensor) -> None:
@@ -128,6 +128,21 @@ class _Training:
         z = z.unflatten(0, index.shape).split(self.widths, dim=2)
         h, f = self.heads.forward(z, self._mask(draws, present))
         step = Step(progress, total, count, self.low, self.scale)
+        written = self.model.written_step(f.permute(2, 0, 1, 3), target, step) if self.complete else None
+        if written is not None:
+            each = written[1].permute(1, 2, 0)
+            self.heads.backward(z, h, [*[None] * len(h), written[0].permute(1, 2, 0, 3)])
+        else:
+            each = self._by_tracing(z, h, f, draws, present, target, step)
+        self.optimiser.step()
+        if self.model.remembers:
+            self.total.index_add_(0, rows, (each * present).flatten(0, 1))
+            self.count.index_add_(0, rows, present.float().flatten(0, 1))
+
+    def _by_tracing(
+        self, z: Sequence[Tensor], h: Tensor, f: Tensor, draws: Tensor, present: Tensor, target: Tensor, step: Step
+    ) -> Tensor:
+        """Leave the gradients of a step; give the unimodal losses [S, B, M]."""
         buffers = [*self.buffers.values(), *self.masks.of_others(draws)]
         each, gradients = self.loss(h.unbind(), f, list(self.shared.values()), buffers, present, target, step)
         self.heads.backward(z, h, gradients[: len(h) + 1])
@@ -135,10 +150,7 @@ class _Training:
             if gradient is not None:
                 # A method may use the heads once more, on other features.
                 held.add_(gradient) if name.startswith("heads.") else held.copy_(gradient)
-        self.optimiser.step()
-        if self.model.remembers:
-            self.total.index_add_(0, rows, (each * present).flatten(0, 1))
-            self.count.index_add_(0, rows, present.float().flatten(0, 1))
+        return each
 
     def _mask(self, draws: Tensor, present: Tensor) -> Tensor | None:
         """Give the mask [M, S, B, H] of the features: 0 where dropped or absent."""
@@ -203,7 +215,8 @@ class _Masks:
         units = draw[..., : self.of_all_encoders].unflatten(2, (len(self.encoders), -1)).permute(2, 0, 1, 3)
         # In order first: comparing in strips takes ten times as long. And straight into floats: a boolean mask costs
         # five times as much, here and where it is used.
-        return torch.ge(units.contiguous(), _of_256(self.encoders[0]), out=memory("mask", *units.shape))
+        units = memory("units", *units.shape, dtype=torch.uint8).copy_(units)
+        return torch.ge(units, _of_256(self.encoders[0]), out=memory("mask", *units.shape))
 
     def of_others(self, draw: Tensor) -> list[Tensor]:
         """Give a mask [S, B, width] for each of `others`, scaled to keep the mean."""

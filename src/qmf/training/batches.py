@@ -135,9 +135,9 @@ class TensorBatches:
         stored = safe if self.rows is None else self.rows[safe]
         present = self.present if present is None else present
         return Batch(
-            {name: x[stored] for name, x in self.inputs.items()},
-            None if present is None else present[safe],
-            self.target[safe],
+            {name: x.index_select(0, stored) for name, x in self.inputs.items()},
+            None if present is None else present.index_select(0, safe),
+            self.target.index_select(0, safe),
             rows,
         )
 

@@ -225,19 +225,16 @@ class _Run:
         world = self.accelerator.num_processes
         total = min(len(window) * self.settings.batch_size, len(self.training) - self.state.at.sample)
         # Where this process's share of the first batch begins, in the order of the epoch.
-        first = self.state.at.sample + self.accelerator.process_index * len(window[0].index)
+        place = self.state.at.epoch, self.state.at.sample + self.accelerator.process_index * len(window[0].index)
         for batch in window:
             last, real = batch is window[-1], len(batch.index) if world == 1 else int((batch.index >= 0).sum())
             with self.steps.part(last=last):
                 batch = batch.to(self.accelerator.device)
-                output = self.steps.forward(batch, self.state.at.epoch, first)
-                terms: ObjectiveTerms = self.objective(
-                    output, batch.target, batch.index, complete=world == 1 and batch.present is None
-                )
                 # The gradient is the mean over processes, which may have fewer samples than others.
-                self.steps.backward(terms.loss * (real * world / total))
+                share, complete = real * world / total, world == 1 and batch.present is None
+                terms: ObjectiveTerms = self.steps.run(batch, self.objective, share, place, complete=complete)
             parts = [terms.loss[None], terms.fused[None], terms.unimodal, terms.ranking]
-            self.state.sums += real * torch.cat(parts).detach()
+            self.state.sums.add_(torch.cat(parts).detach(), alpha=real)
         # Accelerate's wrapper, which a gradient scaler needs, looks for packages on disk at every step.
         optimizer = self.optimizer.optimizer if self.accelerator.scaler is None else self.optimizer
         if self.settings.clip_norm:

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
+from torch import nn
 
+from qmf.objective import ObjectiveTerms, QMFObjective
 from qmf.training.batches import Batch
 from qmf.types import FusionOutput
 
@@ -40,20 +41,39 @@ class ModuleSteps:
         """Give what there is to train."""
         yield from self.worker.named_parameters()
 
-    def forward(self, batch: Batch, epoch: int, first: int) -> FusionOutput:
-        """Give the output of a batch; `epoch` and `first`, its place in the epoch, do not matter."""
+    def run(
+        self, batch: Batch, objective: QMFObjective, share: float, place: tuple[int, int], *, complete: bool
+    ) -> ObjectiveTerms:
+        """Add the gradients of a batch's objective to those of all parameters.
+
+        Parameters
+        ----------
+        batch : Batch
+            The batch.
+        objective : QMFObjective
+            What to minimise.
+        share : float
+            Weight of this batch's objective in that of the step.
+        place : (int, int)
+            The epoch, and the place of the batch's first sample in its order; does not matter here.
+        complete : bool
+            As in `QMFObjective.forward`.
+
+        Returns
+        -------
+        ObjectiveTerms
+            Of the batch.
+        """
         with self.accelerator.autocast():
             output: FusionOutput = self.model(batch.inputs, batch.present)
-        return output
+        terms: ObjectiveTerms = objective(output, batch.target, batch.index, complete=complete)
+        self.accelerator.backward(terms.loss * share)
+        return terms
 
     def part(self, *, last: bool) -> AbstractContextManager[None]:
         """Give what a batch's passes run within: processes agree on gradients at the last batch of a step only."""
         part: AbstractContextManager[None] = nullcontext() if last else self.accelerator.no_sync(self.model)
         return part
-
-    def backward(self, loss: Tensor) -> None:
-        """Add the gradients of a batch's loss to those of all parameters."""
-        self.accelerator.backward(loss)
 
     def clear(self, optimizer: torch.optim.Optimizer) -> None:
         """Forget the gradients of the step."""

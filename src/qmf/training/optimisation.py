@@ -14,9 +14,7 @@ from qmf.training.settings import TrainingSettings
 __all__ = ["build_optimizer", "build_schedule"]
 
 
-def build_optimizer(
-    named: Iterable[tuple[str, nn.Parameter]], settings: TrainingSettings
-) -> torch.optim.Optimizer:
+def build_optimizer(named: Iterable[tuple[str, nn.Parameter]], settings: TrainingSettings) -> torch.optim.Optimizer:
     """Give the optimiser over all trainable parameters; biases and norms are not decayed.
 
     Parameters
@@ -33,9 +31,7 @@ def build_optimizer(
     """
     groups, parameters = [], list(named)
     for backbone, rate in ((False, settings.learning_rate), (True, settings.backbone_learning_rate)):
-        trained = [
-            (name, p) for name, p in parameters if p.requires_grad and (".backbone." in name) == backbone
-        ]
+        trained = [(name, p) for name, p in parameters if p.requires_grad and (".backbone." in name) == backbone]
         decayed = [p for name, p in trained if p.dim() > 1 and not name.endswith("bias")]
         others = [p for name, p in trained if p.dim() <= 1 or name.endswith("bias")]
         groups.append({"params": decayed, "weight_decay": settings.weight_decay, "lr": rate})

@@ -18,13 +18,15 @@ from qmf.availability import which_are_there
 from qmf.encoders import MLPEncoder
 from qmf.fusion import QualityAwareFusion
 from qmf.heads import BatchedLinearHeads
+from qmf.objective import ObjectiveTerms, QMFObjective
 from qmf.training.batches import Batch
 from qmf.training.dropout_draws import DropoutDraws
 from qmf.training.flat_parameters import FlatParameters
 from qmf.training.settings import TrainingSettings
 from qmf.training.stacked_heads import StackedHeads, modalities_first, models_first
 from qmf.training.workspace import Workspace
-from qmf.types import FusionOutput
+from qmf.uncertainty import Energy
+from qmf.weighting import LinearWeights
 
 __all__ = ["StackedSteps", "can_be_stacked"]
 
@@ -44,6 +46,14 @@ def can_be_stacked(model: QualityAwareFusion, settings: TrainingSettings, device
         and all(p.requires_grad and p.dtype == torch.float32 for p in model.parameters())
         and not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
     )
+
+
+def _linear_weights_of_energy(model: QualityAwareFusion) -> LinearWeights | None:
+    """Give the weighting of a model whose gradients `qmf.energy_gradients` writes out; None for another one."""
+    energy, weighting = model.uncertainty, model.weighting
+    if type(energy) is Energy and energy.unit_temperature and type(weighting) is LinearWeights:
+        return weighting
+    return None
 
 
 class StackedSteps:
@@ -69,9 +79,7 @@ class StackedSteps:
         self._biases = FlatParameters({name: p for name, p in named.items() if name.endswith("bias")})
         values = self._weights.values | self._biases.values
         self._bound = round(256 * encoders[0].dropout.p)
-        self._heads = StackedHeads(
-            values, self._weights.gradients | self._biases.gradients, m, 1 - self._bound / 256
-        )
+        self._heads = StackedHeads(values, self._weights.gradients | self._biases.gradients, m, 1 - self._bound / 256)
         for name, view in models_first(values).items():
             stacked[name].data = view[0]
         self._stacked = stacked
@@ -79,7 +87,7 @@ class StackedSteps:
         self._widths = [encoder.in_features for encoder in encoders]
         self._draws = DropoutDraws(seed, m * hidden)
         self._memory = Workspace(self._mean.device)
-        self._pass: tuple[list[Tensor], Tensor, list[Tensor]]
+        self._linear = _linear_weights_of_energy(model)
         self._world = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
         if self._world > 1:
             for _, p in self.named_parameters():
@@ -91,39 +99,58 @@ class StackedSteps:
         yield "bias", self._biases.block
         yield from self._others.items()
 
-    def forward(self, batch: Batch, epoch: int, first: int) -> FusionOutput:
-        """Give the output of a batch.
+    @torch.no_grad()
+    def run(
+        self, batch: Batch, objective: QMFObjective, share: float, place: tuple[int, int], *, complete: bool
+    ) -> ObjectiveTerms:
+        """Leave the gradients of a batch's objective at all parameters; see `ModuleSteps.run`.
 
-        Parameters
-        ----------
-        batch : Batch
-            The batch.
-        epoch, first : int
-            Which epoch, and the place of the batch's first sample in its order.
+        Dropout belongs to `place`, so that it is the same on any number of processes.
         """
         present = which_are_there(batch.inputs, batch.present, self.model.modalities)
-        z, kept = self._standardised(batch, present), self._kept(present, epoch, first, len(batch.index))
-        with torch.no_grad():
-            h, f = self._heads.forward(z, kept)
+        z, kept = self._standardised(batch, present), self._kept(present, place, len(batch.index))
+        h, f = self._heads.forward(z, kept)
+        if complete and share == 1.0 and objective.plain and self._linear is not None:
+            terms, gradient = objective.of_energy(
+                f.permute(2, 0, 1, 3), batch.target, batch.index, self._linear, detach_weights=self.model.detach_weights
+            )
+            gradients = [*[None] * len(h), gradient.permute(1, 2, 0, 3)]
+        else:
+            terms, gradients = self._by_autograd(h, f, batch, objective, share, present, complete=complete)
+        self._heads.backward(z, h, gradients)
+        self._agree()
+        return terms
+
+    @torch.enable_grad()
+    def _by_autograd(
+        self,
+        h: Tensor,
+        f: Tensor,
+        batch: Batch,
+        objective: QMFObjective,
+        share: float,
+        present: Tensor | None,
+        *,
+        complete: bool,
+    ) -> tuple[ObjectiveTerms, list[Tensor | None]]:
+        """Give the objective of a batch and its gradients for features and logits, as `StackedHeads` takes them."""
         features = [v[0].requires_grad_() for v in h.detach().unbind()]
         logits = f[0].detach().requires_grad_()
-        self._pass = z, h, [*features, logits]
-        return self.model.fuse(logits, features, features, present)
+        output = self.model.fuse(logits, features, features, present)
+        terms: ObjectiveTerms = objective(output, batch.target, batch.index, complete=complete)
+        (terms.loss * share).backward()
+        return terms, [None if v.grad is None else v.grad[None] for v in (*features, logits)]
+
+    def _agree(self) -> None:
+        """Take the mean of the gradients over all processes."""
+        if self._world > 1:
+            for _, p in self.named_parameters():
+                if p.grad is not None:
+                    dist.all_reduce(p.grad.div_(self._world))
 
     def part(self, *, last: bool) -> AbstractContextManager[None]:
         """Give what a batch's passes run within: nothing, a step has one batch."""
         return nullcontext()
-
-    def backward(self, loss: Tensor) -> None:
-        """Leave the gradients of the last batch's loss at all parameters."""
-        z, h, leaves = self._pass
-        loss.backward()  # type: ignore[no-untyped-call]
-        with torch.no_grad():
-            self._heads.backward(z, h, [None if v.grad is None else v.grad[None] for v in leaves])
-            if self._world > 1:
-                for _, p in self.named_parameters():
-                    if p.grad is not None:
-                        dist.all_reduce(p.grad.div_(self._world))
 
     def clear(self, optimizer: torch.optim.Optimizer) -> None:
         """Forget the gradients of the step; those of the blocks are overwritten by the next."""
@@ -135,7 +162,6 @@ class StackedSteps:
         for p in self._stacked.values():
             p.data = p.data.clone(memory_format=torch.contiguous_format)
 
-    @torch.no_grad()
     def _standardised(self, batch: Batch, present: Tensor | None) -> list[Tensor]:
         x = [batch.inputs[name] for name in self.model.modalities]
         z = self._memory("z", len(batch.index), len(self._mean))
@@ -147,12 +173,12 @@ class StackedSteps:
                 part.masked_fill_(~present[:, m, None], 0.0)
         return parts
 
-    def _kept(self, present: Tensor | None, epoch: int, first: int, rows: int) -> Tensor | None:
+    def _kept(self, present: Tensor | None, place: tuple[int, int], rows: int) -> Tensor | None:
         """Give the mask [M, 1, B, H] of the features: 0 where dropped or absent."""
         m = len(self._widths)
         there = None if present is None else present.T[:, None, :, None].float()
         if not self._bound:
             return there
-        drawn = self._draws.take(epoch, first, rows).view(rows, m, -1).transpose(0, 1).contiguous()
+        drawn = self._draws.take(*place, rows).view(rows, m, -1).transpose(0, 1).contiguous()
         mask = torch.ge(drawn, self._bound, out=self._memory("mask", *drawn.shape))[:, None]
         return mask if there is None else mask.mul_(there)

@@ -26,6 +26,11 @@ class Energy(UncertaintyEstimator):
     temperature : float or sequence of M floats, default 1
         ``T_m > 0``.
 
+    Attributes
+    ----------
+    unit_temperature : bool
+        True if all temperatures are 1.
+
     Raises
     ------
     ValueError
@@ -58,10 +63,10 @@ class Energy(UncertaintyEstimator):
             raise ValueError(f"temperature must be positive, got {temperature}")
         self.temperature: Tensor
         self.register_buffer("temperature", values)
-        self._is_one = bool((values == 1).all())
+        self.unit_temperature = bool((values == 1).all())
 
     def forward(self, logits: Tensor, features: Features = ()) -> Tensor:
         """Give ``E^m``; see `UncertaintyEstimator.forward`."""
-        if self._is_one:
+        if self.unit_temperature:
             return -log_sum_exp(full_precision(logits))
         return -self.temperature * log_sum_exp(full_precision(logits) / self.temperature[:, None])

@@ -186,6 +186,27 @@ class Method(nn.Module):
         cost = cross_entropy(output.unimodal_logits, target)
         return self.loss(output, cost, target, step), cost.detach()
 
+    def written_step(self, f: Tensor, target: Tensor, step: Step) -> tuple[Tensor, Tensor] | None:
+        """Give the gradient for ``f``, and the unimodal losses, of S models at once; None where autograd has to.
+
+        Parameters
+        ----------
+        f : Tensor [M, S, B, K]
+            What the heads give; no modality is absent.
+        target : Tensor [S, B], int64
+            True classes.
+        step : Step
+            With a leading axis of S.
+
+        Returns
+        -------
+        gradient : Tensor [M, S, B, K]
+            Of each model's loss, which must not depend on other parameters.
+        cost : Tensor [M, S, B]
+            Cross-entropies of the unimodal logits.
+        """
+        return None
+
 
 def cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Give ``l(f^m)`` of [B, M, K] logits, one by one, [B, M]."""

@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from qmf.benchmark.methods.base import Method, Step
+from qmf.energy_gradients import energy_objective
 from qmf.fusion import fuse_logits
 from qmf.presets import get_preset
 from qmf.ranking import ranking_loss
 from qmf.types import FusionOutput
 from qmf.uncertainty import ESTIMATORS
-from qmf.weighting import WEIGHTINGS
+from qmf.weighting import WEIGHTINGS, LinearWeights
 
 __all__ = ["OfficialRGBD", "OfficialTextImage", "QMFPaper", "QMFSimplex"]
 
@@ -67,6 +68,28 @@ class QMFPaper(Method):
         known = (seen > 0) & output.present
         weights = torch.where(output.present, output.weights, 0.0)
         return plain + self.lambda_ * ranking_loss(weights, kappa, known, gap=self.choices.gap).sum()
+
+    def written_step(self, f: Tensor, target: Tensor, step: Step) -> tuple[Tensor, Tensor] | None:
+        """Give what `training_step` and autograd would, for linear weights."""
+        if not isinstance(self.weighting, LinearWeights):
+            return None
+        total, seen, low, scale = (part.permute(2, 0, 1) for part in (*step[1:3], *(v[:, None] for v in step[3:])))
+
+        def recall(cost: Tensor) -> tuple[Tensor, Tensor]:
+            known, sums = (seen + 1, total + cost) if self.choices.record_first else (seen, total)
+            return ((sums / known.clamp(min=1) - low) * scale).clamp_(0.0, 1.0), known > 0
+
+        terms = energy_objective(
+            f,
+            target,
+            recall,
+            alpha=self.weighting.alpha,
+            beta=self.weighting.beta,
+            lambda_=self.lambda_,
+            gap=self.choices.gap,
+            detach_weights=self.choices.detach_weights,
+        )
+        return terms.gradient, terms.cost
 
 
 class QMFSimplex(QMFPaper):
