@@ -117,6 +117,12 @@ class TensorBatches:
         moved.present, moved.rows = (None if x is None else x.to(device) for x in (self.present, self.rows))
         return moved
 
+    def without_inputs(self) -> TensorBatches:
+        """Give the data set with batches that name their samples and hold no inputs."""
+        bare = copy.copy(self)
+        bare.inputs = {}
+        return bare
+
     def num_batches(self, batch_size: int) -> int:
         """Give the number of batches per epoch."""
         return -(-len(self) // batch_size)

@@ -147,7 +147,8 @@ class _Run:
         self.state = RunState(worker, self.objective, self.optimizer, self.schedule, scaler, sums)
         self.fingerprint = "" if folder is None else fingerprint(settings, model, objective, training, validation)
         device = self.accelerator.device
-        self.training, self.validation = training.to(device), None if validation is None else validation.to(device)
+        self.training = self.steps.prepared(training)
+        self.validation = None if validation is None else validation.to(device)
 
     def go(self, *, resume: bool, verbose: bool) -> TrainingResult:
         state, main = self.state, self.accelerator.is_main_process

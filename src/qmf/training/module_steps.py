@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from qmf.objective import ObjectiveTerms, QMFObjective
-from qmf.training.batches import Batch
+from qmf.training.batches import Batch, TensorBatches
 from qmf.types import FusionOutput
 
 __all__ = ["ModuleSteps"]
@@ -40,6 +40,10 @@ class ModuleSteps:
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
         """Give what there is to train."""
         yield from self.worker.named_parameters()
+
+    def prepared(self, training: TensorBatches) -> TensorBatches:
+        """Give the training set as batches are to be cut from."""
+        return training.to(self.accelerator.device)
 
     def run(
         self, batch: Batch, objective: QMFObjective, share: float, place: tuple[int, int], *, complete: bool

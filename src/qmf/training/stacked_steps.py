@@ -6,7 +6,7 @@ matrix products; fusion and objective go on under autograd, whichever they are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
@@ -14,12 +14,11 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from qmf.availability import which_are_there
 from qmf.encoders import MLPEncoder
 from qmf.fusion import QualityAwareFusion
 from qmf.heads import BatchedLinearHeads
 from qmf.objective import ObjectiveTerms, QMFObjective
-from qmf.training.batches import Batch
+from qmf.training.batches import Batch, TensorBatches
 from qmf.training.dropout_draws import DropoutDraws
 from qmf.training.flat_parameters import FlatParameters
 from qmf.training.settings import TrainingSettings
@@ -29,6 +28,8 @@ from qmf.uncertainty import Energy
 from qmf.weighting import LinearWeights
 
 __all__ = ["StackedSteps", "can_be_stacked"]
+
+_LARGEST_TABLE = 1 << 29  # bytes of standardised vectors that are kept, instead of standardising each batch anew
 
 
 def can_be_stacked(model: QualityAwareFusion, settings: TrainingSettings, device: torch.device) -> bool:
@@ -87,6 +88,7 @@ class StackedSteps:
         self._widths = [encoder.in_features for encoder in encoders]
         self._draws = DropoutDraws(seed, m * hidden)
         self._memory = Workspace(self._mean.device)
+        self._table: Tensor | None = None
         self._linear = _linear_weights_of_energy(model)
         self._world = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
         if self._world > 1:
@@ -107,7 +109,7 @@ class StackedSteps:
 
         Dropout belongs to `place`, so that it is the same on any number of processes.
         """
-        present = which_are_there(batch.inputs, batch.present, self.model.modalities)
+        present = batch.present
         z, kept = self._standardised(batch, present), self._kept(present, place, len(batch.index))
         h, f = self._heads.forward(z, kept)
         if complete and share == 1.0 and objective.plain and self._linear is not None:
@@ -162,11 +164,26 @@ class StackedSteps:
         for p in self._stacked.values():
             p.data = p.data.clone(memory_format=torch.contiguous_format)
 
+    def prepared(self, training: TensorBatches) -> TensorBatches:
+        """Give the training set without inputs, once they stand here side by side; a large one as it is."""
+        if 4 * len(training) * len(self._mean) > _LARGEST_TABLE:
+            return training
+        rows = training.rows
+        self._table = self._side_by_side(
+            training.inputs if rows is None else {name: x[rows] for name, x in training.inputs.items()}
+        )
+        return training.without_inputs()
+
+    def _side_by_side(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        z = torch.cat([inputs[name] for name in self.model.modalities], dim=1).to(self._mean.dtype)
+        return z.sub_(self._mean).div_(self._std)
+
     def _standardised(self, batch: Batch, present: Tensor | None) -> list[Tensor]:
-        x = [batch.inputs[name] for name in self.model.modalities]
-        z = self._memory("z", len(batch.index), len(self._mean))
-        torch.cat(x, dim=1, out=z)
-        z.sub_(self._mean).div_(self._std)
+        if self._table is None:
+            z = self._side_by_side(batch.inputs)
+        else:
+            z = self._memory("z", len(batch.index), len(self._mean))
+            torch.index_select(self._table, 0, batch.index.clamp(min=0), out=z)
         parts = list(z[None].split(self._widths, dim=2))
         if present is not None:
             for m, part in enumerate(parts):
