@@ -3,7 +3,8 @@
 Both steps are run in turn in one process, and their times compared pair by pair. Prints ratios:
 
 1. QMF (fusion, history, ranking regulariser) over plain, for six encoders as small as those of the handwritten digits,
-   for two heads of width 256 on frozen features, and for two small CNNs.
+   for two heads of width 256 on frozen features, and for two small CNNs. All of it under autograd, as in a training
+   loop of one's own; then, for vectors, as `fit` trains them, with encoders and heads written out.
 2. QMF with a history of N = 10^8 samples in files that memory maps over N = 10^4 in memory.
 
     python benchmarks/step_overhead.py [--rounds 40] [--steps 25] [--large 100000000]
@@ -29,8 +30,10 @@ from qmf.heads import feature_widths
 from qmf.history import LossHistory
 from qmf.objective import QMFObjective
 from qmf.training import mapped_storage
+from qmf.training.batches import Batch
 from qmf.training.optimisation import build_optimizer
 from qmf.training.settings import TrainingSettings
+from qmf.training.stacked_steps import StackedSteps, can_be_stacked
 
 CLASSES = 10
 
@@ -105,12 +108,7 @@ def qmf_step(case: Case, history: LossHistory) -> Callable[[], None]:
     model = QualityAwareFusion(case.encoders(), CLASSES).to(target.device)
     objective = QMFObjective(len(history.total), len(case.inputs), history=history).to(target.device)
     optimizer = build_optimizer(model.named_parameters(), TrainingSettings())
-    batches = torch.randint(0, len(history.total), (256, len(target))).to(target.device).unbind(0)
-    # A history that has seen these samples, so that the regulariser is at work.
-    losses = torch.rand(len(target), len(case.inputs), device=target.device)
-    for index in batches:
-        history.record(index, losses, losses >= 0)
-    history.scale.fill_(1.0)
+    batches = known_batches(history, target, len(case.inputs))
     turn = iter(range(10**9))
 
     def step() -> None:
@@ -120,6 +118,37 @@ def qmf_step(case: Case, history: LossHistory) -> Callable[[], None]:
         optimizer.zero_grad()
 
     return step
+
+
+def fit_step(case: Case, history: LossHistory) -> Callable[[], None]:
+    """Train as `fit` does on vectors; dropout, like the batches, is drawn anew at every step."""
+    target = targets(case)
+    model = QualityAwareFusion(case.encoders(), CLASSES)
+    assert can_be_stacked(model, TrainingSettings(), target.device)
+    steps = StackedSteps(model, seed=0)
+    objective = QMFObjective(len(history.total), len(case.inputs), history=history)
+    optimizer = build_optimizer(steps.named_parameters(), TrainingSettings())
+    batches = known_batches(history, target, len(case.inputs))
+    turn = iter(range(10**9))
+
+    def step() -> None:
+        i = next(turn)
+        batch = Batch(case.inputs, None, target, batches[i % len(batches)])
+        steps.run(batch, objective, 1.0, (0, i * len(target)), complete=True)
+        optimizer.step()
+        steps.clear(optimizer)
+
+    return step
+
+
+def known_batches(history: LossHistory, target: torch.Tensor, modalities: int) -> tuple[torch.Tensor, ...]:
+    """Give which samples the batches are, after the history has seen them: the regulariser is at work."""
+    batches = torch.randint(0, len(history.total), (256, len(target))).to(target.device).unbind(0)
+    losses = torch.rand(len(target), modalities, device=target.device)
+    for index in batches:
+        history.record(index, losses, losses >= 0)
+    history.scale.fill_(1.0)
+    return batches
 
 
 def compare(a: Callable[[], None], b: Callable[[], None], rounds: int, steps: int) -> tuple[float, float, float]:
@@ -151,6 +180,11 @@ def main() -> None:
         ours = qmf_step(case, LossHistory(10**4, len(case.inputs)))
         qmf, plain, ratio = compare(ours, plain_step(case), arguments.rounds, arguments.steps)
         print(f"{case.title}: QMF {qmf:.3f} ms, plain {plain:.3f} ms, ratio {ratio:.3f} (at most {case.wanted} wanted)")
+        if not isinstance(next(iter(case.encoders().values())), MLPEncoder):
+            continue
+        ours = fit_step(case, LossHistory(10**4, len(case.inputs)))
+        qmf, plain, ratio = compare(ours, plain_step(case), arguments.rounds, arguments.steps)
+        print(f"  as fit trains it: QMF {qmf:.3f} ms, plain {plain:.3f} ms, ratio {ratio:.3f}")
     case = cases()[0]
     with tempfile.TemporaryDirectory() as folder:
         mapped = LossHistory(arguments.large, 6, storage=mapped_storage(Path(folder), arguments.large, 6))

@@ -32,7 +32,8 @@ if preset == "robust":  # losses are means over what is there: over slices they 
     present[:] = True
 data = TensorBatches({"a": x, "b": x.clone()}, present, (x[:, 0] > 0).long())
 torch.manual_seed(0)
-model = QualityAwareFusion({"a": MLPEncoder(4, 8, 0.0), "b": MLPEncoder(4, 8, 0.0)}, 2)
+dropout = 0.0 if shard else 0.3  # what is dropped belongs to the sample, whichever process has it
+model = QualityAwareFusion({"a": MLPEncoder(4, 8, dropout), "b": MLPEncoder(4, 8, dropout)}, 2)
 objective = QMFObjective(n, 2, preset=preset)
 record, calls = LossHistory.record, iter(range(1, 10**6))
 

@@ -58,7 +58,7 @@ class _Training:
         budget: Budget,
         device: torch.device,
     ) -> None:
-        params, buffers = stack_module_state([copy.deepcopy(model).to(device) for model in models])
+        params, buffers = ({n: v.to(device) for n, v in part.items()} for part in stack_module_state(list(models)))
         self.model = copy.deepcopy(models[0]).to(device).train()
         self.seeds, self.budget, self.n, self.device = seeds, budget, len(parts[0]), device
         self.params = FlatParameters(modalities_first(params, len(parts[0].features)))

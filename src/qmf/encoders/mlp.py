@@ -20,7 +20,7 @@ class MLPEncoder(nn.Module):
     out_features : int, default 128
         Width of the hidden layer.
     dropout : float in [0, 1), default 0.3
-        Share of hidden units switched off in training.
+        Share of hidden units switched off in training; kept to 1/256 where `qmf.training` draws a byte for each.
 
     Attributes
     ----------

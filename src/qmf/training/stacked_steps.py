@@ -41,12 +41,18 @@ def can_be_stacked(model: QualityAwareFusion, settings: TrainingSettings, device
         and settings.precision == "no"
         and settings.accumulate == 1
         and not (settings.compile or settings.shard)
-        and all(type(encoder) is MLPEncoder and type(encoder.dropout) is nn.Dropout for encoder in encoders)
+        and all(
+            type(e) is MLPEncoder and type(e.hidden) is nn.Linear and type(e.dropout) is nn.Dropout for e in encoders
+        )
         and len({(e.out_features, e.dropout.p) for e in cast(list[MLPEncoder], encoders)}) == 1
         and type(model.heads) is BatchedLinearHeads
         and all(p.requires_grad and p.dtype == torch.float32 for p in model.parameters())
-        and not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
+        and not any(_hooked(module) for module in model.modules())
     )
+
+
+def _hooked(module: nn.Module) -> bool:
+    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
 
 
 def _linear_weights_of_energy(model: QualityAwareFusion) -> LinearWeights | None:

@@ -1,0 +1,133 @@
+"""Steps that are written out are those of the model under autograd."""
+
+import pytest
+import torch
+from torch import nn
+
+from qmf.encoders import MLPEncoder
+from qmf.fusion import QualityAwareFusion
+from qmf.objective import QMFObjective
+from qmf.training import TensorBatches, TrainingSettings
+from qmf.training.dropout_draws import DropoutDraws
+from qmf.training.stacked_steps import StackedSteps, can_be_stacked
+
+N, B, H, K = 30, 11, 8, 3
+CPU = torch.device("cpu")
+
+
+class Given(nn.Module):
+    """Dropout with a mask from outside, scaled."""
+
+    def __init__(self, mask):
+        super().__init__()
+        self.mask = mask
+
+    def forward(self, h):
+        return h * self.mask
+
+
+def data(*, absent):
+    generator = torch.Generator().manual_seed(0)
+    inputs = {name: 2 + 3 * torch.randn(N, d, generator=generator) for name, d in (("a", 4), ("b", 7), ("c", 2))}
+    present = torch.rand(N, 3, generator=generator) > (0.4 if absent else -1.0)
+    present[:, 0] |= ~present.any(dim=1)
+    for m, x in enumerate(inputs.values()):
+        x[~present[:, m]] = torch.nan
+    return TensorBatches(inputs, present, torch.randint(K, (N,), generator=generator))
+
+
+def parts(training, preset, dropout, **options):
+    torch.manual_seed(0)
+    encoders = {name: MLPEncoder(x.shape[1], H, dropout) for name, x in training.inputs.items()}
+    for encoder, x in zip(encoders.values(), training.inputs.values(), strict=True):
+        encoder.standardise(x[~x.isnan().any(dim=1)])
+    model = QualityAwareFusion(encoders, K, preset=preset).train()
+    objective = QMFObjective(N, 3, preset=preset, **options).train()
+    if objective.history is not None:
+        objective.history.total.copy_(torch.rand(N, 3))
+        objective.history.count.fill_(1)
+        objective.history.end_epoch()
+    return model, objective
+
+
+@pytest.mark.parametrize("preset", ["paper", "official-rgbd", "official-text-image", "static", "robust"])
+@pytest.mark.parametrize("absent", [False, True])
+@pytest.mark.parametrize("prepared", [False, True])
+@pytest.mark.parametrize("options", [{}, {"class_weights": [1.0, 2.0, 0.5]}, {"pairs": "all"}])
+def test_terms_history_and_gradients_are_those_of_autograd(preset, absent, prepared, options):
+    training, rows = data(absent=absent), torch.randperm(N)[:B]
+    model, objective = parts(training, preset, 0.3, **options)
+    keep = 1 - 77 / 256  # 0.3 to 1/256
+    kept = DropoutDraws(5, 3 * H).take(2, 4, B).view(B, 3, H) >= 77
+    for m, encoder in enumerate(model.encoders):
+        encoder.dropout = Given(kept[:, m] / keep)
+    batch = training.take(rows)
+    output = model(batch.inputs, batch.present)
+    wanted = objective(output, batch.target, batch.index, complete=not absent)
+    wanted.loss.backward()
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+
+    stacked, other = parts(training, preset, 0.3, **options)
+    steps = StackedSteps(stacked, seed=5)
+    cut = steps.prepared(training) if prepared else training
+    given = steps.run(cut.take(rows), other, 1.0, (2, 4), complete=not absent)
+    for a, b in zip(given[:4], wanted[:4], strict=True):
+        torch.testing.assert_close(a.detach(), b.detach(), rtol=1e-5, atol=1e-5)
+    if objective.history is not None:
+        torch.testing.assert_close(other.history.total, objective.history.total, rtol=1e-5, atol=1e-5)
+    # A step of plain descent shows the gradients, whatever memory they stand in.
+    before = {name: p.detach().clone() for name, p in stacked.named_parameters()}
+    with torch.no_grad():
+        for _, p in steps.named_parameters():
+            if p.grad is not None:
+                p -= p.grad
+    steps.release()
+    for name, p in stacked.named_parameters():
+        moved = before[name] - p
+        torch.testing.assert_close(moved, gradients.get(name, torch.zeros_like(p)), rtol=1e-4, atol=1e-5)
+        assert p.is_contiguous()
+    assert len({p.untyped_storage().data_ptr() for p in stacked.parameters()}) == len(list(stacked.parameters()))
+
+
+def test_draws_of_dropout_belong_to_their_place_however_they_are_taken():
+    draws = DropoutDraws(3, 13)
+    whole = draws.take(1, 0, 50)
+    again = DropoutDraws(3, 13)
+    parts = [again.take(1, first, count) for first, count in ((0, 7), (7, 20), (27, 23))]
+    assert torch.equal(torch.cat(parts), whole)
+    for first, count in ((31, 4), (2, 1), (49, 1)):  # out of turn, as on another process or after a stop
+        assert torch.equal(again.take(1, first, count), whole[first : first + count])
+    assert not torch.equal(DropoutDraws(3, 13).take(2, 0, 50), whole)
+    assert not torch.equal(DropoutDraws(4, 13).take(1, 0, 50), whole)
+    many = DropoutDraws(0, 100).take(0, 0, 1000).float()
+    assert abs(many.mean() - 127.5) < 1
+    assert abs((many < 77).float().mean() - 77 / 256) < 0.005
+
+
+def model_of(encoders, **options):
+    return QualityAwareFusion(encoders, K, **options)
+
+
+@pytest.mark.parametrize(
+    ("make", "settings", "expected"),
+    [
+        (lambda: model_of({"a": MLPEncoder(4), "b": MLPEncoder(9)}), {}, True),
+        (lambda: model_of({"a": MLPEncoder(4), "b": MLPEncoder(9)}, preset="robust"), {}, True),
+        (lambda: model_of({"a": MLPEncoder(4), "b": MLPEncoder(9)}), {"accumulate": 2}, False),
+        (lambda: model_of({"a": MLPEncoder(4), "b": MLPEncoder(9)}), {"precision": "bf16"}, False),
+        (lambda: model_of({"a": MLPEncoder(4), "b": MLPEncoder(9)}), {"compile": True}, False),
+        (lambda: model_of({"a": MLPEncoder(4, 8), "b": MLPEncoder(9, 16)}), {}, False),
+        (lambda: model_of({"a": MLPEncoder(4, 8, 0.1), "b": MLPEncoder(9, 8, 0.2)}), {}, False),
+        (lambda: model_of({"a": MLPEncoder(4, 8), "b": nn.Linear(9, 8)}), {}, False),
+    ],
+)
+def test_only_models_of_like_encoders_of_vectors_are_stacked(make, settings, expected):
+    assert can_be_stacked(make(), TrainingSettings(**settings), CPU) is expected
+
+
+def test_a_frozen_part_or_a_hook_of_the_users_own_is_left_to_autograd():
+    frozen, hooked = (model_of({"a": MLPEncoder(4), "b": MLPEncoder(9)}) for _ in range(2))
+    frozen.encoders[0].hidden.weight.requires_grad_(False)
+    hooked.encoders[1].register_forward_hook(lambda module, inputs, output: output)
+    for model in (frozen, hooked):
+        assert not can_be_stacked(model, TrainingSettings(), CPU)
