@@ -5,9 +5,10 @@ import torch
 from torch import nn
 
 from qmf.encoders import MLPEncoder
+from qmf.errors import DataError, RunError
 from qmf.fusion import QualityAwareFusion
 from qmf.objective import QMFObjective
-from qmf.training import TensorBatches, TrainingSettings
+from qmf.training import TensorBatches, TrainingSettings, train
 from qmf.training.dropout_draws import DropoutDraws
 from qmf.training.stacked_steps import StackedSteps, can_be_stacked
 
@@ -119,10 +120,39 @@ def model_of(encoders, **options):
         (lambda: model_of({"a": MLPEncoder(4, 8), "b": MLPEncoder(9, 16)}), {}, False),
         (lambda: model_of({"a": MLPEncoder(4, 8, 0.1), "b": MLPEncoder(9, 8, 0.2)}), {}, False),
         (lambda: model_of({"a": MLPEncoder(4, 8), "b": nn.Linear(9, 8)}), {}, False),
+        (lambda: model_of({"a": MLPEncoder(4, 8, 0.0), "b": MLPEncoder(9, 8, 0.0)}), {}, True),
+        (lambda: model_of({"a": MLPEncoder(4, 8, 0.001), "b": MLPEncoder(9, 8, 0.001)}), {}, False),
+        (lambda: model_of({"a": MLPEncoder(4, 8, 0.999), "b": MLPEncoder(9, 8, 0.999)}), {}, False),
     ],
 )
 def test_only_models_of_like_encoders_of_vectors_are_stacked(make, settings, expected):
     assert can_be_stacked(make(), TrainingSettings(**settings), CPU) is expected
+
+
+def test_a_sample_without_any_modality_is_refused_as_the_model_refuses_it():
+    training = data(absent=True)
+    model, objective = parts(training, "paper", 0.3)
+    batch = training.take(torch.arange(B))
+    batch = batch._replace(present=batch.present.clone().index_fill_(0, torch.tensor([2]), False))
+    messages = []
+    for call in (
+        lambda: model(batch.inputs, batch.present),
+        lambda: StackedSteps(model, 0).run(batch, objective, 1.0, (0, 0), complete=False),
+    ):
+        with pytest.raises(DataError) as caught:
+            call()
+        messages.append(str(caught.value))
+    assert messages[0] == messages[1]
+
+
+def test_a_run_that_fails_leaves_parameters_of_their_own():
+    training = data(absent=False)
+    model, objective = parts(training, "paper", 0.3)
+    settings = TrainingSettings(epochs=3, learning_rate=1e30, optimizer="sgd")
+    with pytest.raises(RunError, match="learning_rate"):
+        train(model, objective, training, None, settings)
+    assert all(p.is_contiguous() for p in model.parameters())
+    assert len({p.untyped_storage().data_ptr() for p in model.parameters()}) == len(list(model.parameters()))
 
 
 def test_a_frozen_part_or_a_hook_of_the_users_own_is_left_to_autograd():

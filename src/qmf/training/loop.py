@@ -111,7 +111,11 @@ def train(
         If the checkpoint is damaged, or belongs to other settings or data.
     """
     with seeded(settings.seed, "training"), stop_signal(armed=folder is not None) as stop:
-        return _Run(model, objective, training, validation, settings, folder, stop).go(resume=resume, verbose=verbose)
+        run = _Run(model, objective, training, validation, settings, folder, stop)
+        try:
+            return run.go(resume=resume, verbose=verbose)
+        finally:
+            run.steps.release()
 
 
 class _Run:
@@ -168,7 +172,6 @@ class _Run:
                 if checkpoint is not None and self._asked_to_stop() and not state.at.finished:
                     raise _interrupted(checkpoint, state.at.epoch)
         book.close()
-        self.steps.release()
         self.whole.load_state_dict(whole(state.best))
         return TrainingResult(state.rows, state.at.best_epoch, state.at.epoch < self.settings.epochs)
 

@@ -14,6 +14,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from qmf.availability import which_are_there
 from qmf.encoders import MLPEncoder
 from qmf.fusion import QualityAwareFusion
 from qmf.heads import BatchedLinearHeads
@@ -45,14 +46,21 @@ def can_be_stacked(model: QualityAwareFusion, settings: TrainingSettings, device
             type(e) is MLPEncoder and type(e.hidden) is nn.Linear and type(e.dropout) is nn.Dropout for e in encoders
         )
         and len({(e.out_features, e.dropout.p) for e in cast(list[MLPEncoder], encoders)}) == 1
+        and _can_be_drawn(cast(MLPEncoder, encoders[0]).dropout.p)
         and type(model.heads) is BatchedLinearHeads
-        and all(p.requires_grad and p.dtype == torch.float32 for p in model.parameters())
+        and all(p.requires_grad and p.dtype == torch.float32 and not p._backward_hooks for p in model.parameters())
         and not any(_hooked(module) for module in model.modules())
     )
 
 
 def _hooked(module: nn.Module) -> bool:
-    return bool(module._forward_hooks or module._forward_pre_hooks or module._backward_hooks)
+    before, after = module._forward_pre_hooks or module._backward_pre_hooks, module._forward_hooks
+    return bool(before or after or module._backward_hooks)
+
+
+def _can_be_drawn(rate: float) -> bool:
+    """Say whether a byte can decide: a rate near 0 or 1 would become 0 or 1."""
+    return not rate or 0 < round(256 * rate) < 256
 
 
 def _linear_weights_of_energy(model: QualityAwareFusion) -> LinearWeights | None:
@@ -115,7 +123,9 @@ class StackedSteps:
 
         Dropout belongs to `place`, so that it is the same on any number of processes.
         """
-        present = batch.present
+        present, names = batch.present, self.model.modalities
+        if present is not None:  # the same errors as the model's own, which looks at keys and lengths only
+            present = which_are_there(dict.fromkeys(names, batch.index), present, names)
         z, kept = self._standardised(batch, present), self._kept(present, place, len(batch.index))
         h, f = self._heads.forward(z, kept)
         if complete and share == 1.0 and objective.plain and self._linear is not None:
