@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from qmf.logsumexp import exp_below
+from qmf.logsumexp import softmax_and_log_sum_exp
 from qmf.objective_gradients import ranked
 from qmf.ranking import Gap
 
@@ -74,13 +74,13 @@ def energy_objective(
     """
     m, batch, y = len(f), f.shape[2], target[..., None]
     own = y.expand(m, *y.shape)
-    p, level = _shares(f)
+    p, level = softmax_and_log_sum_exp(f)
     w = level * -alpha
     if beta:
         w += beta
     fused = (w * f).sum(dim=0)
     cost = (level - f.gather(3, own)).squeeze(3)
-    g, of_fused = _shares(fused)
+    g, of_fused = softmax_and_log_sum_exp(fused)
     loss = (of_fused - fused.gather(2, y)).squeeze(2).mean(dim=1)
     one = f.new_full((1,), -1.0 / batch)
     g.mul_(1.0 / batch).scatter_add_(2, y, one.expand(y.shape))
@@ -93,11 +93,3 @@ def energy_objective(
     gradient = p.mul_(1.0 / batch) if slope is None else p.mul_(slope.mul_(-alpha).add_(1.0 / batch))
     gradient.addcmul_(w, g).scatter_add_(3, own, one.expand(own.shape))
     return EnergyTerms(gradient, loss, cost, ranking)
-
-
-def _shares(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Give ``softmax(x)`` and ``logsumexp(x)`` [..., 1] over the last axis."""
-    top = x.amax(dim=-1, keepdim=True)
-    p = exp_below(x, top)
-    total = p.sum(dim=-1, keepdim=True)
-    return p.div_(total), total.log_().add_(top)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from qmf.energy_gradients import energy_objective
 from qmf.history import LossHistory
+from qmf.joint_gradients import joint_objective
 from qmf.logsumexp import log_sum_exp
 from qmf.objective_gradients import Recall, Terms, objective_terms
 from qmf.presets import get_preset
@@ -197,6 +198,37 @@ class QMFObjective(nn.Module):
         ranked = torch.zeros_like(unimodal) if ranking is None else ranking[:, 0]
         loss = fused[0] + unimodal.sum() + self.lambda_ * ranked.sum()
         return ObjectiveTerms(loss, fused[0], unimodal, ranked, None), gradient
+
+    def of_joint(
+        self, f: Tensor, joint: Tensor, target: Tensor, index: Tensor
+    ) -> tuple[ObjectiveTerms, Tensor, Tensor]:
+        """Give the objective of a batch that is complete, and its gradients, for equal weights and a joint head.
+
+        To be called where autograd is off.
+
+        Parameters
+        ----------
+        f : Tensor [M, B, K]
+            Unimodal logits, all there.
+        joint : Tensor [B, K]
+            Logits of the joint head.
+        target, index
+            As in `forward`; no filler rows.
+
+        Returns
+        -------
+        terms : ObjectiveTerms
+            As `forward` gives them, if the objective is `plain` and has no regulariser.
+        gradient : Tensor [M, B, K]
+            For `f`.
+        of_joint : Tensor [B, K]
+            For `joint`.
+        """
+        terms = joint_objective(f, joint, target, lambda cost: self._recall(cost.T, index=index, there=None))
+        unimodal = terms.cost.mean(dim=1)
+        loss = terms.fused + unimodal.sum()
+        result = ObjectiveTerms(loss, terms.fused, unimodal, torch.zeros_like(unimodal), None)
+        return result, terms.gradient, terms.of_joint
 
     def _by_autograd(self, output: FusionOutput, target: Tensor, share: Tensor | None, recall: Recall) -> Terms:
         # The fused and all unimodal logits in one pass: [B, 1 + M, K].

@@ -25,7 +25,7 @@ from qmf.training.flat_parameters import FlatParameters
 from qmf.training.settings import TrainingSettings
 from qmf.training.stacked_heads import StackedHeads, modalities_first, models_first
 from qmf.training.workspace import Workspace
-from qmf.uncertainty import Energy
+from qmf.uncertainty import Credibility, Energy
 from qmf.weighting import LinearWeights
 
 __all__ = ["StackedSteps", "can_be_stacked"]
@@ -104,6 +104,7 @@ class StackedSteps:
         self._memory = Workspace(self._mean.device)
         self._table: Tensor | None = None
         self._linear = _linear_weights_of_energy(model)
+        self._joint = model.joint if type(model.uncertainty) is Credibility else None
         self._world = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
         if self._world > 1:
             for _, p in self.named_parameters():
@@ -128,16 +129,32 @@ class StackedSteps:
             present = which_are_there(dict.fromkeys(names, batch.index), present, names)
         z, kept = self._standardised(batch, present), self._kept(present, place, len(batch.index))
         h, f = self._heads.forward(z, kept)
-        if complete and share == 1.0 and objective.plain and self._linear is not None:
+        alone = complete and share == 1.0 and objective.plain
+        if alone and self._linear is not None:
             terms, gradient = objective.of_energy(
                 f.permute(2, 0, 1, 3), batch.target, batch.index, self._linear, detach_weights=self.model.detach_weights
             )
             gradients = [*[None] * len(h), gradient.permute(1, 2, 0, 3)]
+        elif alone and self._joint is not None and not objective.lambda_:
+            terms, gradients = self._with_joint_head(h, f, batch, objective, self._joint)
         else:
             terms, gradients = self._by_autograd(h, f, batch, objective, share, present, complete=complete)
         self._heads.backward(z, h, gradients)
         self._agree()
         return terms
+
+    @staticmethod
+    def _with_joint_head(
+        h: Tensor, f: Tensor, batch: Batch, objective: QMFObjective, joint: nn.Linear
+    ) -> tuple[ObjectiveTerms, list[Tensor | None]]:
+        """Give the objective of a batch and its gradients for features and logits; leave those of the joint head."""
+        m, _, rows, hidden = h.shape
+        features = h[:, 0].transpose(0, 1).reshape(rows, m * hidden)
+        logits = torch.addmm(joint.bias, features, joint.weight.T)
+        terms, gradient, of_joint = objective.of_joint(f[0].transpose(0, 1), logits, batch.target, batch.index)
+        joint.weight.grad, joint.bias.grad = of_joint.T @ features, of_joint.sum(dim=0)
+        of_features = (of_joint @ joint.weight).view(rows, m, 1, hidden).permute(1, 2, 0, 3)
+        return terms, [*of_features.unbind(), gradient.transpose(0, 1)[None]]
 
     @torch.enable_grad()
     def _by_autograd(
