@@ -77,6 +77,9 @@ class _Training:
         self.low = self.scale = torch.zeros(len(seeds), len(self.widths), device=device)
         dropouts = {name: m for name, m in self.model.named_modules() if isinstance(m, GivenDropout) and m.rate > 0}
         self.masks = _Masks(dropouts, len(self.widths))
+        self.drawn = torch.empty(
+            len(seeds), self.n, self.masks.width, dtype=torch.uint8
+        )  # on the host, each epoch anew
         self.heads = StackedHeads(self.params.values, self.params.gradients, len(self.widths), self.masks.keep)
         self.memory = Workspace(device)
         self.own = [name for name in params if not name.startswith(("encoders.", "heads."))]
@@ -108,13 +111,12 @@ class _Training:
     def _draws(self, epoch: int) -> tuple[Tensor, Tensor]:
         """Give the order of the samples [S, N] and a byte [S, N, W] for each unit that dropout may switch off."""
         orders = []
-        drawn = self.memory("drawn", len(self.seeds), self.n, self.masks.width, dtype=torch.uint8).cpu()
-        for seed, own in zip(self.seeds, drawn.numpy(), strict=True):
+        for seed, own in zip(self.seeds, self.drawn.numpy(), strict=True):
             generator = keyed_generator(seed, "benchmark epoch", epoch)
             orders.append(torch.from_numpy(generator.permutation(self.n)))
             # A byte for each unit: a rate is kept to 1/256, and drawing takes a tenth of the time of drawing floats.
             own[:] = _bytes(generator, own.size).reshape(own.shape)
-        return torch.stack(orders).to(self.device), drawn.to(self.device)
+        return torch.stack(orders).to(self.device), self.drawn.to(self.device)
 
     @torch.no_grad()
     def _step(self, index: Tensor, draws: Tensor, progress: Tensor) -> None:
