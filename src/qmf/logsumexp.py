@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-__all__ = ["exp_below", "log_sum_exp", "softmax_and_log_sum_exp"]
+__all__ = ["log_sum_exp", "softmax_and_log_sum_exp"]
 
 _LEAST = -60.0  # exp(-60) = 1e-26: beside 1 it is nothing, in float64 as well
 
 
-def exp_below(x: Tensor, top: Tensor) -> Tensor:
+def _exp_below(x: Tensor, top: Tensor) -> Tensor:
     """Give ``exp(x - top)`` for ``x <= top``, 1e-26 where it is less than that."""
     return (x - top).clamp(min=_LEAST).exp()
 
@@ -24,21 +24,21 @@ def log_sum_exp(x: Tensor) -> Tensor:
     Parameters
     ----------
     x : Tensor [..., K]
-        Finite numbers.
+        Numbers; ``-inf`` for some of them is allowed.
 
     Returns
     -------
     Tensor [...]
-        NaN where x is not finite. Its gradient is ``softmax(x)``.
+        NaN where x has a NaN, ``inf`` or nothing but ``-inf``. Its gradient is ``softmax(x)``.
     """
     # Beside small encoders, autograd of these takes less time than the call of a function with its own gradient.
     top = x.detach().amax(dim=-1, keepdim=True)
-    return (exp_below(x, top).sum(dim=-1, keepdim=True).log() + top).squeeze(-1)
+    return (_exp_below(x, top).sum(dim=-1, keepdim=True).log() + top).squeeze(-1)
 
 
 def softmax_and_log_sum_exp(x: Tensor) -> tuple[Tensor, Tensor]:
     """Give ``softmax(x)`` [..., K] and ``log sum_k exp(x_k)`` [..., 1], where gradients are written out."""
     top = x.amax(dim=-1, keepdim=True)
-    p = exp_below(x, top)
+    p = _exp_below(x, top)
     total = p.sum(dim=-1, keepdim=True)
     return p.div_(total), total.log_().add_(top)

@@ -208,11 +208,9 @@ class QMFObjective(nn.Module):
 
         Parameters
         ----------
-        f : Tensor [M, B, K]
-            Unimodal logits, all there.
-        joint : Tensor [B, K]
-            Logits of the joint head.
-        target, index
+        f, joint, target
+            As in `qmf.joint_gradients.joint_objective`.
+        index : Tensor [B], int64
             As in `forward`; no filler rows.
 
         Returns

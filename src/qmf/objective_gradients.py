@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from qmf.logsumexp import exp_below
+from qmf.logsumexp import softmax_and_log_sum_exp
 from qmf.ranking import Gap
 
 __all__ = ["Recall", "Terms", "objective_terms", "ranked"]
@@ -94,11 +94,9 @@ class _Objective(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         logits = torch.cat([fused[:, None], f], dim=1)
         y = target[:, None, None].expand(*logits.shape[:2], 1)
-        top = logits.amax(dim=-1, keepdim=True)
-        p = exp_below(logits, top)
-        total = p.sum(dim=-1, keepdim=True)
-        cost = (total.log().add_(top) - logits.gather(2, y)).squeeze(2)
-        gradient = p.div_(total).scatter_add_(2, y, p.new_full((1,), -1.0).expand_as(y))
+        p, level = softmax_and_log_sum_exp(logits)
+        cost = (level - logits.gather(2, y)).squeeze(2)
+        gradient = p.scatter_add_(2, y, p.new_full((1,), -1.0).expand_as(y))
         gradient.mul_(1.0 / len(gradient) if share is None else share[..., None])
         means = cost.mean(dim=0) if share is None else (cost * share).sum(dim=0)
         loss, ranking, slope = means.sum(), cost.new_zeros(f.shape[1]), None

@@ -74,5 +74,6 @@ def test_log_sum_exp_is_that_of_torch_and_its_gradient_is_softmax(dtype, scale):
 
 
 def test_log_sum_exp_says_so_where_a_logit_is_no_number():
-    x = torch.tensor([[0.0, torch.nan], [0.0, torch.inf], [0.0, 1.0]])
-    assert log_sum_exp(x).isnan().tolist() == [True, True, False]
+    x = torch.tensor([[0.0, torch.nan], [0.0, torch.inf], [-torch.inf, -torch.inf], [-torch.inf, 1.0]])
+    assert log_sum_exp(x).isnan().tolist() == [True, True, True, False]
+    assert log_sum_exp(x)[3] == 1.0

@@ -1,7 +1,8 @@
 """Training steps of models for vectors, whose encoders and heads are run and differentiated by `StackedHeads`.
 
 Under autograd, a step of six small encoders is mostly calls of small operations. Written out it is a handful of
-matrix products; fusion and objective go on under autograd, whichever they are.
+matrix products. So is the objective of `paper` and of `robust` where nothing is absent; any other fusion and objective
+go on under autograd.
 """
 
 from __future__ import annotations
