@@ -79,3 +79,13 @@ def test_what_is_written_reads_back(tmp_path_factory: pytest.TempPathFactory, su
     assert read.labels is not None
     assert samples.labels is not None
     assert read.labels.tolist() == samples.labels.tolist()
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".jsonl"])
+def test_private_characters_are_text(tmp_path: Path, suffix: str) -> None:
+    samples = from_arrays({"m": np.ones((2, 1))}, ["w\U0010fffd", "x\ufffd"], ids=["\U0010fffd", "\ufffd"])
+    path = tmp_path / f"t{suffix}"
+    read = read_samples(path, write_table(path, samples), require_label=True)
+    assert read.ids.tolist() == samples.ids.tolist()
+    assert read.labels is not None
+    assert read.labels.tolist() == ["w\U0010fffd", "x\ufffd"]

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["UNREADABLE_MARK", "decoded", "is_utf8", "raw_modality"]
 
-UNREADABLE_MARK = "\U0010fffd"
-"""Stands for bytes that are not UTF-8: a private character that no text holds."""
+UNREADABLE_MARK = "\U0010fffd(not UTF-8)\U0010fffd"
+"""Stands for bytes that are not UTF-8. One private character alone may well be somebody's text; this is nobody's."""
 
 _BLOCK = 1 << 20
 
