@@ -18,8 +18,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from qmf.logsumexp import softmax_and_log_sum_exp
-from qmf.objective_gradients import ranked
-from qmf.ranking import Gap
+from qmf.objective_gradients import WantedOrder, ranked
 
 __all__ = ["EnergyTerms", "energy_objective"]
 
@@ -48,12 +47,11 @@ class EnergyTerms(NamedTuple):
 def energy_objective(
     f: Tensor,
     target: Tensor,
-    recall: Callable[[Tensor], tuple[Tensor, Tensor] | None],
+    recall: Callable[[Tensor], WantedOrder | None],
     *,
     alpha: float,
     beta: float,
     lambda_: float,
-    gap: Gap,
     detach_weights: bool,
 ) -> EnergyTerms:
     """Give the gradient of ``CE(fused) + sum_m CE(f^m) + lambda sum_m L_reg^m`` and its terms.
@@ -65,11 +63,11 @@ def energy_objective(
     target : Tensor [S, B], int64
         True classes.
     recall : callable
-        From the losses [M, S, B] to the normalised history ``kappa`` of these samples and where it is known; None = no
-        regulariser. May record the losses.
+        From the losses [M, S, B] to what the history of these samples wants, in their shape; None = no regulariser.
+        May record the losses.
     alpha, beta : float
         Of `qmf.weighting.LinearWeights`.
-    lambda_, gap, detach_weights
+    lambda_, detach_weights
         See `qmf.presets.Preset`.
     """
     m, batch, y = len(f), f.shape[2], target[..., None]
@@ -85,11 +83,11 @@ def energy_objective(
     one = f.new_full((1,), -1.0 / batch)
     g.mul_(1.0 / batch).scatter_add_(2, y, one.expand(y.shape))
     slope, ranking = None if detach_weights else (g * f).sum(dim=3, keepdim=True), None
-    known = recall(cost)
-    if known is not None:
-        ranking, of_weights = ranked(w.squeeze(3), *known, gap, dim=2)
-        of_weights = of_weights.mul_(lambda_)[..., None]
-        slope = of_weights if slope is None else slope.add_(of_weights)
+    wanted = recall(cost)
+    if wanted is not None:
+        ranking, of_weights = ranked(w.squeeze(3), wanted, dim=2)
+        of_weights = of_weights[..., None]
+        slope = of_weights.mul_(lambda_) if slope is None else slope.add_(of_weights, alpha=lambda_)
     gradient = p.mul_(1.0 / batch) if slope is None else p.mul_(slope.mul_(-alpha).add_(1.0 / batch))
     gradient.addcmul_(w, g).scatter_add_(3, own, one.expand(own.shape))
     return EnergyTerms(gradient, loss, cost, ranking)

@@ -14,7 +14,7 @@ from qmf.energy_gradients import energy_objective
 from qmf.history import LossHistory
 from qmf.joint_gradients import joint_objective
 from qmf.logsumexp import log_sum_exp
-from qmf.objective_gradients import Recall, Terms, objective_terms
+from qmf.objective_gradients import Recall, Terms, WantedOrder, objective_terms, wanted_order
 from qmf.presets import get_preset
 from qmf.ranking import Pairs, ranking_loss
 from qmf.types import FusionOutput
@@ -154,7 +154,14 @@ class QMFObjective(nn.Module):
         return self.class_weights is None and not self.label_smoothing and self.pairs == "adjacent"
 
     def of_energy(
-        self, f: Tensor, target: Tensor, index: Tensor, weighting: LinearWeights, *, detach_weights: bool
+        self,
+        f: Tensor,
+        target: Tensor,
+        index: Tensor,
+        weighting: LinearWeights,
+        *,
+        detach_weights: bool,
+        wanted: WantedOrder | None = None,
     ) -> tuple[ObjectiveTerms, Tensor]:
         """Give the objective of a batch that is complete, and its gradient, for energy and linear weights.
 
@@ -170,6 +177,8 @@ class QMFObjective(nn.Module):
             Gives the weights.
         detach_weights : bool
             See `qmf.presets.Preset`.
+        wanted : WantedOrder [M, B], optional
+            What `wanted_ahead` gave for this batch.
 
         Returns
         -------
@@ -179,11 +188,15 @@ class QMFObjective(nn.Module):
             For `f`.
         """
 
-        def recall(cost: Tensor) -> tuple[Tensor, Tensor] | None:
-            known = self._recall(cost[:, 0].T, index=index, there=None)
-            return None if known is None else (known[0].T[:, None], known[1].T[:, None])
+        def recall(cost: Tensor) -> WantedOrder | None:
+            order, losses = wanted, cost[:, 0].T
+            if order is not None:
+                self._record(losses, index, None)
+            elif (known := self._recall(losses, index=index, there=None)) is not None:
+                order = wanted_order(known[0].T, known[1].T, self.choices.gap, dim=1)
+            return None if order is None else WantedOrder(order.g[:, None], order.size[:, None])
 
-        alpha, beta, gap = weighting.alpha, weighting.beta, self.choices.gap
+        alpha, beta = weighting.alpha, weighting.beta
         gradient, fused, cost, ranking = energy_objective(
             f,
             target[None],
@@ -191,13 +204,34 @@ class QMFObjective(nn.Module):
             alpha=alpha,
             beta=beta,
             lambda_=self.lambda_,
-            gap=gap,
             detach_weights=detach_weights,
         )
         unimodal = cost.mean(dim=2)[:, 0]
         ranked = torch.zeros_like(unimodal) if ranking is None else ranking[:, 0]
         loss = fused[0] + unimodal.sum() + self.lambda_ * ranked.sum()
         return ObjectiveTerms(loss, fused[0], unimodal, ranked, None), gradient
+
+    def wanted_ahead(self, index: Tensor, batch_size: int) -> WantedOrder | None:
+        """Give what the history wants in several batches that follow each other, in one go instead of batch by batch.
+
+        That is the same where no sample comes twice. Beside small encoders it saves a tenth of a step.
+
+        Parameters
+        ----------
+        index : Tensor [n B], int64
+            The samples of n batches.
+        batch_size : int
+            B.
+
+        Returns
+        -------
+        WantedOrder [M, n, B] or None
+            None where nothing is ranked, or the history takes a batch's losses before it is asked.
+        """
+        if self.history is None or not self.lambda_ or self.choices.record_first:
+            return None
+        kappa, known = (v.T.unflatten(1, (-1, batch_size)) for v in self.history.kappa(index))
+        return wanted_order(kappa, known, self.choices.gap, dim=2)
 
     def of_joint(
         self, f: Tensor, joint: Tensor, target: Tensor, index: Tensor
@@ -268,14 +302,18 @@ class QMFObjective(nn.Module):
         """Give ``kappa`` and where it is known, and record the losses; None where nothing is ranked."""
         if self.history is None:
             return None
-        if self.training and (self.choices.record_first or not self.lambda_):
-            self.history.record(index, unimodal_loss, there)
+        if self.choices.record_first or not self.lambda_:
+            self._record(unimodal_loss, index, there)
         if not self.lambda_:
             return None
         kappa, known = self.history.kappa(index)
-        if self.training and not self.choices.record_first:
-            self.history.record(index, unimodal_loss, there)
+        if not self.choices.record_first:
+            self._record(unimodal_loss, index, there)
         return kappa, known if there is None else known & there
+
+    def _record(self, unimodal_loss: Tensor, index: Tensor, there: Tensor | None) -> None:
+        if self.training and self.history is not None:
+            self.history.record(index, unimodal_loss, there)
 
     def _auxiliary(self, output: FusionOutput, target: Tensor, there: Tensor) -> Tensor | None:
         if self._auxiliary_loss is None:

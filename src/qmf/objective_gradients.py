@@ -21,7 +21,7 @@ from torch.autograd.function import once_differentiable
 from qmf.logsumexp import softmax_and_log_sum_exp
 from qmf.ranking import Gap
 
-__all__ = ["Recall", "Terms", "objective_terms", "ranked"]
+__all__ = ["Recall", "Terms", "WantedOrder", "objective_terms", "ranked", "wanted_order"]
 
 Recall = Callable[[Tensor], tuple[Tensor, Tensor] | None]
 """From the losses [B, M] of a batch to its normalised history ``kappa`` and where it is known; None: no regulariser."""
@@ -102,7 +102,7 @@ class _Objective(torch.autograd.Function):
         loss, ranking, slope = means.sum(), cost.new_zeros(f.shape[1]), None
         known = recall(cost[:, 1:])
         if known is not None:
-            ranking, slope = ranked(weights, *known, gap, dim=0)
+            ranking, slope = ranked(weights, wanted_order(*known, gap, dim=0), dim=0)
             loss, slope = loss + lambda_ * ranking.sum(), slope.mul_(lambda_)
         ctx.save_for_backward(gradient, slope)
         ctx.mark_non_differentiable(means, ranking)
@@ -120,13 +120,46 @@ class _Objective(torch.autograd.Function):
         return gradient[:, 0], gradient[:, 1:], of_weights, *(None,) * 5
 
 
-def ranked(weights: Tensor, kappa: Tensor, known: Tensor, gap: Gap, dim: int) -> tuple[Tensor, Tensor]:
+class WantedOrder(NamedTuple):
+    """What the history wants of the weights of adjacent samples i and j = i + 1; the last is followed by the first.
+
+    Attributes
+    ----------
+    g : Tensor
+        ``sign(kappa_i - kappa_j) / n`` of the n pairs that count, 0 of the others.
+    size : Tensor
+        ``|kappa_i - kappa_j| / n``, below 0 if the gap is a slack.
+    """
+
+    g: Tensor
+    size: Tensor
+
+
+def wanted_order(kappa: Tensor, known: Tensor, gap: Gap, dim: int) -> WantedOrder:
+    """Give the part of ``L_reg`` that does not depend on the weights.
+
+    Parameters
+    ----------
+    kappa, known, gap
+        As in `qmf.ranking.ranking_loss`, with any axes beside that of the batch.
+    dim : int
+        Axis of the batch.
+    """
+    harder, counts = kappa - kappa.roll(-1, dim), known & known.roll(-1, dim)
+    g = harder.sign().mul_(counts / counts.sum(dim=dim, keepdim=True).clamp(min=1))
+    size = harder.mul_(g)
+    return WantedOrder(g, size if gap == "margin" else size.neg_())
+
+
+def ranked(weights: Tensor, order: WantedOrder, dim: int) -> tuple[Tensor, Tensor]:
     """Give ``L_reg`` over the adjacent pairs of a batch, as `qmf.ranking.ranking_loss`, and its derivative.
 
     Parameters
     ----------
-    weights, kappa, known, gap
-        As there, with any axes beside that of the batch.
+    weights : Tensor
+        In the shape of the order.
+    order : WantedOrder
+        Of the same batch.
     dim : int
         Axis of the batch.
 
@@ -137,10 +170,6 @@ def ranked(weights: Tensor, kappa: Tensor, known: Tensor, gap: Gap, dim: int) ->
     slope : Tensor
         Its derivative for `weights`, in their shape.
     """
-    harder, trust = kappa - kappa.roll(-1, dim), weights - weights.roll(-1, dim)
-    counts = known & known.roll(-1, dim)
-    g = harder.sign().mul_(counts / counts.sum(dim=dim, keepdim=True).clamp(min=1))
-    # |kappa_i - kappa_j| = g (kappa_i - kappa_j): both terms of the cost have the same sign before them.
-    cost = (trust + harder if gap == "margin" else trust - harder).mul_(g).clamp_(min=0.0)
-    d = g.mul_(cost > 0)
+    cost = torch.addcmul(order.size, order.g, weights - weights.roll(-1, dim)).clamp_(min=0.0)
+    d = torch.ops.aten.threshold_backward(order.g, cost, 0.0)  # g where a pair costs
     return cost.sum(dim=dim), d - d.roll(1, dim)

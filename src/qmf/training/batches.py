@@ -11,6 +11,7 @@ from torch import Tensor
 
 from qmf.randomness import derive_seed
 from qmf.training.modality_dropout import dropped_presence
+from qmf.training.ready import Ready
 
 __all__ = ["Batch", "TensorBatches", "epoch_order"]
 
@@ -28,12 +29,15 @@ class Batch(NamedTuple):
         True classes.
     index : Tensor [B], int64
         Which samples of the data set; -1 for filler rows, which count for nothing.
+    ready : Ready or None
+        What has been prepared of it.
     """
 
     inputs: dict[str, Tensor]
     present: Tensor | None
     target: Tensor
     index: Tensor  # type: ignore[assignment]  # shadows tuple.index, which nobody asks of a batch
+    ready: Ready | None = None
 
     def to(self, device: torch.device) -> Batch:
         """Give the batch on `device`."""
@@ -42,6 +46,7 @@ class Batch(NamedTuple):
             None if self.present is None else self.present.to(device, non_blocking=True),
             self.target.to(device, non_blocking=True),
             self.index.to(device, non_blocking=True),
+            self.ready,
         )
 
 

@@ -136,11 +136,12 @@ class _Run:
         self.whole, self.sharded = model, settings.shard and self.accelerator.num_processes > 1
         worker = divided(model, self.accelerator.device) if self.sharded else model
         self.steps: ModuleSteps | StackedSteps
-        if can_be_stacked(worker, settings, self.accelerator.device):
+        stacked = can_be_stacked(worker, settings, self.accelerator.device)
+        if stacked:
             self.steps = StackedSteps(worker, settings.seed)
         else:
             self.steps = ModuleSteps(worker, self.accelerator, divided=self.sharded, compiled=settings.compile)
-        optimizer = build_optimizer(self.steps.named_parameters(), settings)
+        optimizer = build_optimizer(self.steps.named_parameters(), settings, in_blocks=stacked)
         batches = training.num_batches(settings.batch_size)
         self.schedule = build_schedule(optimizer, settings, -(-batches // settings.accumulate))
         self.optimizer = self.accelerator.prepare(optimizer)
@@ -221,6 +222,7 @@ class _Run:
             rank=self.accelerator.process_index,
             world_size=self.accelerator.num_processes,
         )
+        batches = self.steps.ahead(batches, self.objective, (self.state.at.epoch, self.state.at.sample))
         while window := list(islice(batches, self.settings.accumulate)):
             yield window
 

@@ -45,6 +45,10 @@ class ModuleSteps:
         """Give the training set as batches are to be cut from."""
         return training.to(self.accelerator.device)
 
+    def ahead(self, batches: Iterator[Batch], objective: QMFObjective, place: tuple[int, int]) -> Iterator[Batch]:
+        """Give the batches as they are: nothing is prepared ahead."""
+        return batches
+
     def run(
         self, batch: Batch, objective: QMFObjective, share: float, place: tuple[int, int], *, complete: bool
     ) -> ObjectiveTerms:

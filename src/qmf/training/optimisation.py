@@ -9,12 +9,15 @@ import torch
 from torch import nn
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
+from qmf.training.block_adamw import BlockAdamW
 from qmf.training.settings import TrainingSettings
 
 __all__ = ["build_optimizer", "build_schedule"]
 
 
-def build_optimizer(named: Iterable[tuple[str, nn.Parameter]], settings: TrainingSettings) -> torch.optim.Optimizer:
+def build_optimizer(
+    named: Iterable[tuple[str, nn.Parameter]], settings: TrainingSettings, *, in_blocks: bool = False
+) -> torch.optim.Optimizer:
     """Give the optimiser over all trainable parameters; biases and norms are not decayed.
 
     Parameters
@@ -23,6 +26,8 @@ def build_optimizer(named: Iterable[tuple[str, nn.Parameter]], settings: Trainin
         What to train, by name.
     settings : TrainingSettings
         `optimizer`, `learning_rate`, `backbone_learning_rate` (of what is named ``backbone``), `weight_decay`.
+    in_blocks : bool, default False
+        True if these are few and large, on one device and without gradient scaling: see `BlockAdamW`.
 
     Returns
     -------
@@ -39,7 +44,9 @@ def build_optimizer(named: Iterable[tuple[str, nn.Parameter]], settings: Trainin
     groups = [group for group in groups if group["params"]]
     if settings.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=settings.learning_rate, momentum=0.9, fused=True)
-    kind = torch.optim.AdamW if settings.optimizer == "adamw" else torch.optim.Adam
+    if settings.optimizer == "adam":
+        return torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
+    kind = BlockAdamW if in_blocks else torch.optim.AdamW
     return kind(groups, lr=settings.learning_rate, fused=True)
 
 

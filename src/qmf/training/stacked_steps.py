@@ -7,8 +7,9 @@ go on under autograd.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from itertools import groupby, islice
 from typing import cast
 
 import torch
@@ -20,9 +21,11 @@ from qmf.encoders import MLPEncoder
 from qmf.fusion import QualityAwareFusion
 from qmf.heads import BatchedLinearHeads
 from qmf.objective import ObjectiveTerms, QMFObjective
+from qmf.objective_gradients import WantedOrder
 from qmf.training.batches import Batch, TensorBatches
 from qmf.training.dropout_draws import DropoutDraws
 from qmf.training.flat_parameters import FlatParameters
+from qmf.training.ready import Ready
 from qmf.training.settings import TrainingSettings
 from qmf.training.stacked_heads import StackedHeads, modalities_first, models_first
 from qmf.training.workspace import Workspace
@@ -31,6 +34,7 @@ from qmf.weighting import LinearWeights
 
 __all__ = ["StackedSteps", "can_be_stacked"]
 
+_AHEAD = 16  # batches that are prepared in one go
 _LARGEST_TABLE = 1 << 29  # bytes of standardised vectors that are kept, instead of standardising each batch anew
 
 
@@ -117,6 +121,41 @@ class StackedSteps:
         yield "bias", self._biases.block
         yield from self._others.items()
 
+    def ahead(self, batches: Iterator[Batch], objective: QMFObjective, place: tuple[int, int]) -> Iterator[Batch]:
+        """Give the batches of an epoch, some of them prepared at a time where nothing is absent.
+
+        Parameters
+        ----------
+        batches : iterator of Batch
+            From `prepared` data.
+        objective : QMFObjective
+            What to minimise.
+        place : (int, int)
+            The epoch, and the place of the first sample in its order.
+        """
+        epoch, first = place
+        while taken := list(islice(batches, _AHEAD)):
+            for size, group in groupby(taken, lambda batch: len(batch.index)):
+                alike = list(group)
+                yield from self._ready(alike, size, objective, (epoch, first))
+                first += len(alike) * size
+
+    @torch.no_grad()
+    def _ready(
+        self, batches: list[Batch], size: int, objective: QMFObjective, place: tuple[int, int]
+    ) -> Sequence[Batch]:
+        """Prepare batches of one size that follow each other."""
+        if self._table is None or self._world > 1 or batches[0].present is not None:
+            return batches
+        index = torch.cat([batch.index for batch in batches])
+        z = torch.index_select(self._table, 0, index, out=self._memory("z", len(index), self._table.shape[1]))
+        drawn = self._drawn(place, len(index)).split(size, dim=1) if self._bound else [None] * len(batches)
+        wanted: list[WantedOrder | None] = [None] * len(batches)
+        if self._linear is not None and objective.plain and (all_wanted := objective.wanted_ahead(index, size)):
+            wanted = [WantedOrder(*parts) for parts in zip(*(v.unbind(1) for v in all_wanted), strict=True)]
+        ready = map(Ready, z.split(size), drawn, wanted)
+        return [batch._replace(ready=parts) for batch, parts in zip(batches, ready, strict=True)]
+
     @torch.no_grad()
     def run(
         self, batch: Batch, objective: QMFObjective, share: float, place: tuple[int, int], *, complete: bool
@@ -128,12 +167,17 @@ class StackedSteps:
         present, names = batch.present, self.model.modalities
         if present is not None:  # the same errors as the model's own, which looks at keys and lengths only
             present = which_are_there(dict.fromkeys(names, batch.index), present, names)
-        z, kept = self._standardised(batch, present), self._kept(present, place, len(batch.index))
+        z, kept = self._standardised(batch, present), self._kept(batch, present, place)
         h, f = self._heads.forward(z, kept)
         alone = complete and share == 1.0 and objective.plain
         if alone and self._linear is not None:
             terms, gradient = objective.of_energy(
-                f.permute(2, 0, 1, 3), batch.target, batch.index, self._linear, detach_weights=self.model.detach_weights
+                f.permute(2, 0, 1, 3),
+                batch.target,
+                batch.index,
+                self._linear,
+                detach_weights=self.model.detach_weights,
+                wanted=None if batch.ready is None else batch.ready.wanted,
             )
             gradients = [*[None] * len(h), gradient.permute(1, 2, 0, 3)]
         elif alone and self._joint is not None and not objective.lambda_:
@@ -213,7 +257,9 @@ class StackedSteps:
         return z.sub_(self._mean).div_(self._std)
 
     def _standardised(self, batch: Batch, present: Tensor | None) -> list[Tensor]:
-        if self._table is None:
+        if batch.ready is not None:
+            z = batch.ready.z
+        elif self._table is None:
             z = self._side_by_side(batch.inputs)
         else:
             z = self._memory("z", len(batch.index), len(self._mean))
@@ -224,12 +270,18 @@ class StackedSteps:
                 part.masked_fill_(~present[:, m, None], 0.0)
         return parts
 
-    def _kept(self, present: Tensor | None, place: tuple[int, int], rows: int) -> Tensor | None:
+    def _kept(self, batch: Batch, present: Tensor | None, place: tuple[int, int]) -> Tensor | None:
         """Give the mask [M, 1, B, H] of the features: 0 where dropped or absent."""
-        m = len(self._widths)
         there = None if present is None else present.T[:, None, :, None].float()
         if not self._bound:
             return there
-        drawn = self._draws.take(*place, rows).view(rows, m, -1).transpose(0, 1).contiguous()
+        drawn = self._drawn(place, len(batch.index)) if batch.ready is None else batch.ready.drawn
+        assert drawn is not None
         mask = torch.ge(drawn, self._bound, out=self._memory("mask", *drawn.shape))[:, None]
         return mask if there is None else mask.mul_(there)
+
+    def _drawn(self, place: tuple[int, int], rows: int) -> Tensor:
+        """Give the bytes [M, B, H] that decide what is dropped."""
+        m = len(self._widths)
+        drawn = self._draws.take(*place, rows).view(rows, m, -1).transpose(0, 1)
+        return self._memory("drawn", *drawn.shape, dtype=torch.uint8).copy_(drawn)

@@ -11,6 +11,7 @@ from torch import Tensor
 from qmf.benchmark.methods.base import Method, Step
 from qmf.energy_gradients import energy_objective
 from qmf.fusion import fuse_logits
+from qmf.objective_gradients import WantedOrder, wanted_order
 from qmf.presets import get_preset
 from qmf.ranking import ranking_loss
 from qmf.types import FusionOutput
@@ -75,9 +76,10 @@ class QMFPaper(Method):
             return None
         total, seen, low, scale = (part.permute(2, 0, 1) for part in (*step[1:3], *(v[:, None] for v in step[3:])))
 
-        def recall(cost: Tensor) -> tuple[Tensor, Tensor]:
+        def recall(cost: Tensor) -> WantedOrder:
             known, sums = (seen + 1, total + cost) if self.choices.record_first else (seen, total)
-            return ((sums / known.clamp(min=1) - low) * scale).clamp_(0.0, 1.0), known > 0
+            kappa = ((sums / known.clamp(min=1) - low) * scale).clamp_(0.0, 1.0)
+            return wanted_order(kappa, known > 0, self.choices.gap, dim=2)
 
         terms = energy_objective(
             f,
@@ -86,7 +88,6 @@ class QMFPaper(Method):
             alpha=self.weighting.alpha,
             beta=self.weighting.beta,
             lambda_=self.lambda_,
-            gap=self.choices.gap,
             detach_weights=self.choices.detach_weights,
         )
         return terms.gradient, terms.cost

@@ -1,0 +1,29 @@
+"""What of several batches can be prepared in one go: all that depends on which samples they hold, not on the model."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from torch import Tensor
+
+from qmf.objective_gradients import WantedOrder
+
+__all__ = ["Ready"]
+
+
+class Ready(NamedTuple):
+    """What is ready of one batch.
+
+    Attributes
+    ----------
+    z : Tensor [B, sum_m D_m]
+        Standardised vectors, side by side.
+    drawn : Tensor [M, B, H], uint8, or None
+        A byte for each unit that dropout may drop.
+    wanted : WantedOrder [M, B] or None
+        See `qmf.objective.QMFObjective.wanted_ahead`.
+    """
+
+    z: Tensor
+    drawn: Tensor | None
+    wanted: WantedOrder | None
