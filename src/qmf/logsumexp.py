@@ -36,9 +36,9 @@ def log_sum_exp(x: Tensor) -> Tensor:
     return (_exp_below(x, top).sum(dim=-1, keepdim=True).log() + top).squeeze(-1)
 
 
-def softmax_and_log_sum_exp(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Give ``softmax(x)`` [..., K] and ``log sum_k exp(x_k)`` [..., 1], where gradients are written out."""
-    top = x.amax(dim=-1, keepdim=True)
+def softmax_and_log_sum_exp(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
+    """Give ``softmax(x)`` and ``log sum_k exp(x_k)``, where gradients are written out; the axis is kept, with length 1."""
+    top = x.amax(dim=dim, keepdim=True)
     p = _exp_below(x, top)
-    total = p.sum(dim=-1, keepdim=True)
+    total = p.sum(dim=dim, keepdim=True)
     return p.div_(total), total.log_().add_(top)

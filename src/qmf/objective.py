@@ -169,7 +169,7 @@ class QMFObjective(nn.Module):
 
         Parameters
         ----------
-        f : Tensor [M, 1, B, K]
+        f : Tensor [M, 1, K, B]
             Unimodal logits, all there.
         target, index
             As in `forward`; no filler rows.
@@ -184,7 +184,7 @@ class QMFObjective(nn.Module):
         -------
         terms : ObjectiveTerms
             As `forward` gives them, if the objective is `plain` and no estimator has a loss of its own.
-        gradient : Tensor [M, 1, B, K]
+        gradient : Tensor [M, 1, K, B]
             For `f`.
         """
 
@@ -251,9 +251,9 @@ class QMFObjective(nn.Module):
         -------
         terms : ObjectiveTerms
             As `forward` gives them, if the objective is `plain` and has no regulariser.
-        gradient : Tensor [M, B, K]
+        gradient : Tensor [M, K, B]
             For `f`.
-        of_joint : Tensor [B, K]
+        of_joint : Tensor [K, B]
             For `joint`.
         """
         terms = joint_objective(f, joint, target, lambda cost: self._recall(cost.T, index=index, there=None))

@@ -94,7 +94,7 @@ class _Objective(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, Tensor]:
         logits = torch.cat([fused[:, None], f], dim=1)
         y = target[:, None, None].expand(*logits.shape[:2], 1)
-        p, level = softmax_and_log_sum_exp(logits)
+        p, level = softmax_and_log_sum_exp(logits, dim=-1)
         cost = (level - logits.gather(2, y)).squeeze(2)
         gradient = p.scatter_add_(2, y, p.new_full((1,), -1.0).expand_as(y))
         gradient.mul_(1.0 / len(gradient) if share is None else share[..., None])

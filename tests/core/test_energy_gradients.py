@@ -44,7 +44,7 @@ def test_gradient_and_terms_are_those_of_autograd(gap, detach_weights, remembers
         return wanted_order(kappa, known, gap, dim=2) if remembers else None
 
     terms = energy_objective(
-        f.clone(),
+        f.transpose(2, 3),
         target,
         recall,
         alpha=weighting.alpha,
@@ -56,7 +56,7 @@ def test_gradient_and_terms_are_those_of_autograd(gap, detach_weights, remembers
     for s in range(S):
         own = (kappa[:, s].T, known[:, s].T) if remembers else None
         gradient, fused, cost, ranking = by_parts(f[:, s], target[s], own, weighting, 0.5, gap, detach_weights)
-        torch.testing.assert_close(terms.gradient[:, s], gradient, rtol=1e-4, atol=1e-6)
+        torch.testing.assert_close(terms.gradient[:, s].transpose(1, 2), gradient, rtol=1e-4, atol=1e-6)
         torch.testing.assert_close(terms.fused[s], fused, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(terms.cost[:, s], cost, rtol=1e-5, atol=1e-5)
         torch.testing.assert_close(seen[0][:, s], cost, rtol=1e-5, atol=1e-5)

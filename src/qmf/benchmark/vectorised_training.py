@@ -130,10 +130,10 @@ class _Training:
         z = z.unflatten(0, index.shape).split(self.widths, dim=2)
         h, f = self.heads.forward(z, self._mask(draws, present))
         step = Step(progress, total, count, self.low, self.scale)
-        written = self.model.written_step(f.permute(2, 0, 1, 3), target, step) if self.complete else None
+        written = self.model.written_step(f.permute(2, 0, 3, 1), target, step) if self.complete else None
         if written is not None:
             each = written[1].permute(1, 2, 0)
-            self.heads.backward(z, h, [*[None] * len(h), written[0].permute(1, 2, 0, 3)])
+            self.heads.backward(z, h, [*[None] * len(h), written[0].permute(1, 3, 0, 2)])
         else:
             each = self._by_tracing(z, h, f, draws, present, target, step)
         self.optimiser.step()

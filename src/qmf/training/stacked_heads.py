@@ -84,6 +84,7 @@ class StackedHeads:
         h : Tensor [M, S, B, H]
             Overwritten by the next call.
         f : Tensor [S, B, M, K]
+            In memory [M, S, K, B]: whatever goes on from it sums over classes, not across a short last axis.
         """
         own, c = self.values, self.scale
         h = self._memory("h", len(z), *z[0].shape[:2], own.bias.shape[2])
@@ -93,11 +94,8 @@ class StackedHeads:
         h.add_(own.bias[:, :, None], alpha=c).clamp_(min=0.0)
         if kept is not None:
             h.mul_(kept)
-        # Turned round first, for the same reason as the encoders' weights: a third of the time.
-        turned = self._memory("turned", *own.flat_head_weight.transpose(1, 2).shape)
-        turned.copy_(own.flat_head_weight.transpose(1, 2))
-        f = torch.baddbmm(own.flat_head_bias, h.flatten(0, 1), turned)
-        return h, f.unflatten(0, h.shape[:2]).permute(1, 2, 0, 3)
+        f = torch.baddbmm(own.flat_head_bias, own.flat_head_weight, h.flatten(0, 1).transpose(1, 2))
+        return h, f.unflatten(0, h.shape[:2]).permute(1, 3, 0, 2)
 
     def backward(self, z: Sequence[Tensor], h: Tensor, gradients: Sequence[Tensor | None]) -> None:
         """Leave the gradients of all parameters, from those of the loss: M for `h`, then one for `f`; None = 0."""
@@ -105,11 +103,11 @@ class StackedHeads:
         *to_features, to_logits = gradients
         if to_logits is None:
             to_logits = h.new_zeros(*h.shape[1:3], len(h), own.head_bias.shape[2])
-        g = to_logits.permute(2, 0, 1, 3).flatten(0, 1)  # [M S, B, K]
-        torch.sum(g, dim=1, keepdim=True, out=out.flat_head_bias)
-        torch.bmm(g.transpose(1, 2), h.flatten(0, 1), out=out.flat_head_weight)
+        g = to_logits.permute(2, 0, 3, 1).flatten(0, 1)  # [M S, K, B]
+        torch.sum(g, dim=2, keepdim=True, out=out.flat_head_bias)
+        torch.bmm(g, h.flatten(0, 1), out=out.flat_head_weight)
         through, passed = (self._memory(name, *h.shape) for name in ("through", "passed"))
-        torch.bmm(g, own.flat_head_weight, out=through.flatten(0, 1))
+        torch.bmm(g.transpose(1, 2), own.flat_head_weight, out=through.flatten(0, 1))
         for m, gradient in enumerate(to_features):
             if gradient is not None:
                 through[m] += gradient
@@ -127,4 +125,4 @@ class _Layers:
         self.bias = named["hidden.bias"]  # [M, S, H]
         self.head_weight, self.head_bias = named["heads.weight"], named["heads.bias"]  # [M, S, K, H], [M, S, K]
         self.flat_head_weight = self.head_weight.flatten(0, 1)
-        self.flat_head_bias = self.head_bias.flatten(0, 1)[:, None]
+        self.flat_head_bias = self.head_bias.flatten(0, 1)[..., None]

@@ -172,14 +172,14 @@ class StackedSteps:
         alone = complete and share == 1.0 and objective.plain
         if alone and self._linear is not None:
             terms, gradient = objective.of_energy(
-                f.permute(2, 0, 1, 3),
+                f.permute(2, 0, 3, 1),
                 batch.target,
                 batch.index,
                 self._linear,
                 detach_weights=self.model.detach_weights,
                 wanted=None if batch.ready is None else batch.ready.wanted,
             )
-            gradients = [*[None] * len(h), gradient.permute(1, 2, 0, 3)]
+            gradients = [*[None] * len(h), gradient.permute(1, 3, 0, 2)]
         elif alone and self._joint is not None and not objective.lambda_:
             terms, gradients = self._with_joint_head(h, f, batch, objective, self._joint)
         else:
@@ -195,11 +195,11 @@ class StackedSteps:
         """Give the objective of a batch and its gradients for features and logits; leave those of the joint head."""
         m, _, rows, hidden = h.shape
         features = h[:, 0].transpose(0, 1).reshape(rows, m * hidden)
-        logits = torch.addmm(joint.bias, features, joint.weight.T)
-        terms, gradient, of_joint = objective.of_joint(f[0].transpose(0, 1), logits, batch.target, batch.index)
-        joint.weight.grad, joint.bias.grad = of_joint.T @ features, of_joint.sum(dim=0)
-        of_features = (of_joint @ joint.weight).view(rows, m, 1, hidden).permute(1, 2, 0, 3)
-        return terms, [*of_features.unbind(), gradient.transpose(0, 1)[None]]
+        logits = torch.addmm(joint.bias[:, None], joint.weight, features.T)
+        terms, gradient, of_joint = objective.of_joint(f[0].permute(1, 2, 0), logits, batch.target, batch.index)
+        joint.weight.grad, joint.bias.grad = of_joint @ features, of_joint.sum(dim=1)
+        of_features = (of_joint.T @ joint.weight).view(rows, m, 1, hidden).permute(1, 2, 0, 3)
+        return terms, [*of_features.unbind(), gradient.permute(2, 0, 1)[None]]
 
     @torch.enable_grad()
     def _by_autograd(

@@ -191,7 +191,7 @@ class Method(nn.Module):
 
         Parameters
         ----------
-        f : Tensor [M, S, B, K]
+        f : Tensor [M, S, K, B]
             What the heads give; no modality is absent.
         target : Tensor [S, B], int64
             True classes.
@@ -200,7 +200,7 @@ class Method(nn.Module):
 
         Returns
         -------
-        gradient : Tensor [M, S, B, K]
+        gradient : Tensor [M, S, K, B]
             Of each model's loss, which must not depend on other parameters.
         cost : Tensor [M, S, B]
             Cross-entropies of the unimodal logits.
