@@ -37,7 +37,7 @@ def log_sum_exp(x: Tensor) -> Tensor:
 
 
 def softmax_and_log_sum_exp(x: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Give ``softmax(x)`` and ``log sum_k exp(x_k)``, where gradients are written out; the axis is kept, with length 1."""
+    """Give ``softmax(x)`` and ``log sum_k exp(x_k)`` with the axis kept, where gradients are written out."""
     top = x.amax(dim=dim, keepdim=True)
     p = _exp_below(x, top)
     total = p.sum(dim=dim, keepdim=True)

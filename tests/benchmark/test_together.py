@@ -10,7 +10,7 @@ from qmf.benchmark.methods import METHODS, GivenDropout, Step
 from qmf.benchmark.part import Part
 from qmf.benchmark.together import train_together
 from qmf.benchmark.vectorised_loss import VectorisedLoss
-from qmf.benchmark.vectorised_training import _bytes
+from qmf.benchmark.vectorised_training import _draw_bytes
 from qmf.errors import ConfigError, DataError
 from qmf.randomness import keyed_generator
 from qmf.training.random_state import seeded
@@ -64,12 +64,14 @@ def test_parts_of_different_sizes_are_refused():
 
 
 @pytest.mark.parametrize("drawn_before", [0, 1, 2])
-@pytest.mark.parametrize("n", [4, 8, 13, 4096])
+@pytest.mark.parametrize("n", [3, 4, 8, 13, 4096])
 def test_bytes_are_those_of_the_generator(drawn_before, n):
     first, second = (keyed_generator(0, "bytes") for _ in range(2))
     for generator in (first, second):
         generator.integers(0, 1 << 32, drawn_before, dtype=np.uint32)
-    assert _bytes(first, n).tobytes() == second.bytes(n)
+    drawn = np.empty(n, np.uint8)
+    _draw_bytes(first, drawn)
+    assert drawn.tobytes() == second.bytes(n)
 
 
 @pytest.mark.parametrize("name", METHODS)

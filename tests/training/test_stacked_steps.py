@@ -8,6 +8,7 @@ from qmf.encoders import MLPEncoder
 from qmf.errors import DataError, RunError
 from qmf.fusion import QualityAwareFusion
 from qmf.objective import QMFObjective
+from qmf.objective_gradients import wanted_order
 from qmf.training import TensorBatches, TrainingSettings, train
 from qmf.training.dropout_draws import DropoutDraws
 from qmf.training.stacked_steps import StackedSteps, can_be_stacked
@@ -27,14 +28,14 @@ class Given(nn.Module):
         return h * self.mask
 
 
-def data(*, absent):
+def data(*, absent, n=N):
     generator = torch.Generator().manual_seed(0)
-    inputs = {name: 2 + 3 * torch.randn(N, d, generator=generator) for name, d in (("a", 4), ("b", 7), ("c", 2))}
-    present = torch.rand(N, 3, generator=generator) > (0.4 if absent else -1.0)
+    inputs = {name: 2 + 3 * torch.randn(n, d, generator=generator) for name, d in (("a", 4), ("b", 7), ("c", 2))}
+    present = torch.rand(n, 3, generator=generator) > (0.4 if absent else -1.0)
     present[:, 0] |= ~present.any(dim=1)
     for m, x in enumerate(inputs.values()):
         x[~present[:, m]] = torch.nan
-    return TensorBatches(inputs, present, torch.randint(K, (N,), generator=generator))
+    return TensorBatches(inputs, present, torch.randint(K, (n,), generator=generator))
 
 
 def parts(training, preset, dropout, **options):
@@ -43,9 +44,9 @@ def parts(training, preset, dropout, **options):
     for encoder, x in zip(encoders.values(), training.inputs.values(), strict=True):
         encoder.standardise(x[~x.isnan().any(dim=1)])
     model = QualityAwareFusion(encoders, K, preset=preset).train()
-    objective = QMFObjective(N, 3, preset=preset, **options).train()
+    objective = QMFObjective(len(training), 3, preset=preset, **options).train()
     if objective.history is not None:
-        objective.history.total.copy_(torch.rand(N, 3))
+        objective.history.total.copy_(torch.rand(len(training), 3))
         objective.history.count.fill_(1)
         objective.history.end_epoch()
     return model, objective
@@ -53,13 +54,13 @@ def parts(training, preset, dropout, **options):
 
 @pytest.mark.parametrize("preset", ["paper", "official-rgbd", "official-text-image", "static", "robust"])
 @pytest.mark.parametrize("absent", [False, True])
-@pytest.mark.parametrize("prepared", [False, True])
+@pytest.mark.parametrize("prepared", ["not", "table", "ahead"])
 @pytest.mark.parametrize("options", [{}, {"class_weights": [1.0, 2.0, 0.5]}, {"pairs": "all"}])
 def test_terms_history_and_gradients_are_those_of_autograd(preset, absent, prepared, options):
     training, rows = data(absent=absent), torch.randperm(N)[:B]
     model, objective = parts(training, preset, 0.3, **options)
     keep = 1 - 77 / 256  # 0.3 to 1/256
-    kept = DropoutDraws(5, 3 * H).take(2, 4, B).view(B, 3, H) >= 77
+    kept = DropoutDraws(5, 3 * H, 77).take(2, 4, B).view(B, 3, H)
     for m, encoder in enumerate(model.encoders):
         encoder.dropout = Given(kept[:, m] / keep)
     batch = training.take(rows)
@@ -70,8 +71,11 @@ def test_terms_history_and_gradients_are_those_of_autograd(preset, absent, prepa
 
     stacked, other = parts(training, preset, 0.3, **options)
     steps = StackedSteps(stacked, seed=5)
-    cut = steps.prepared(training) if prepared else training
-    given = steps.run(cut.take(rows), other, 1.0, (2, 4), complete=not absent)
+    batch = (training if prepared == "not" else steps.prepared(training)).take(rows)
+    if prepared == "ahead":
+        (batch,) = steps.ahead(iter([batch]), other, (2, 4))
+        assert (batch.ready is None) == absent
+    given = steps.run(batch, other, 1.0, (2, 4), complete=not absent)
     for a, b in zip(given[:4], wanted[:4], strict=True):
         torch.testing.assert_close(a.detach(), b.detach(), rtol=1e-5, atol=1e-5)
     if objective.history is not None:
@@ -91,18 +95,43 @@ def test_terms_history_and_gradients_are_those_of_autograd(preset, absent, prepa
 
 
 def test_draws_of_dropout_belong_to_their_place_however_they_are_taken():
-    draws = DropoutDraws(3, 13)
-    whole = draws.take(1, 0, 50)
-    again = DropoutDraws(3, 13)
+    whole = DropoutDraws(3, 13, 77).take(1, 0, 50)
+    again = DropoutDraws(3, 13, 77)
     parts = [again.take(1, first, count) for first, count in ((0, 7), (7, 20), (27, 23))]
     assert torch.equal(torch.cat(parts), whole)
     for first, count in ((31, 4), (2, 1), (49, 1)):  # out of turn, as on another process or after a stop
         assert torch.equal(again.take(1, first, count), whole[first : first + count])
-    assert not torch.equal(DropoutDraws(3, 13).take(2, 0, 50), whole)
-    assert not torch.equal(DropoutDraws(4, 13).take(1, 0, 50), whole)
-    many = DropoutDraws(0, 100).take(0, 0, 1000).float()
-    assert abs(many.mean() - 127.5) < 1
-    assert abs((many < 77).float().mean() - 77 / 256) < 0.005
+    assert not torch.equal(DropoutDraws(3, 13, 77).take(2, 0, 50), whole)
+    assert not torch.equal(DropoutDraws(4, 13, 77).take(1, 0, 50), whole)
+    many = DropoutDraws(0, 100, 77).take(0, 0, 1000)
+    assert set(many.unique().tolist()) == {0, 1}
+    assert abs(1 - many.float().mean() - 77 / 256) < 0.005
+
+
+def test_what_is_prepared_ahead_is_what_each_batch_would_find():
+    training = data(absent=False, n=211)
+    model, objective = parts(training, "paper", 0.3)
+    steps = StackedSteps(model, seed=5)
+    cut = steps.prepared(training)
+    order = torch.randperm(len(training))
+    batches = [cut.take(rows) for rows in order.split(B)]  # more than are prepared in one go, and a smaller last one
+    place, count = 3, 0
+    for batch in steps.ahead(iter(batches), objective, (2, place)):
+        assert batch.ready is not None
+        assert torch.equal(batch.index, batches[count].index)
+        z, kept, wanted = batch.ready
+        standardised = [
+            (training.inputs[name][batch.index] - encoder.mean) / encoder.std
+            for name, encoder in zip(model.modalities, model.encoders, strict=True)
+        ]
+        torch.testing.assert_close(z, torch.cat(standardised, dim=1))
+        own = DropoutDraws(5, 3 * H, 77).take(2, place, len(batch.index))
+        assert torch.equal(kept, own.view(-1, 3, H).transpose(0, 1))
+        kappa, known = objective.history.kappa(batch.index)
+        for got, expected in zip(wanted, wanted_order(kappa.T, known.T, "margin", dim=1), strict=True):
+            torch.testing.assert_close(got, expected)
+        place, count = place + len(batch.index), count + 1
+    assert count == len(batches) > 16
 
 
 def model_of(encoders, **options):

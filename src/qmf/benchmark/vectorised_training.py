@@ -17,7 +17,9 @@ from qmf.benchmark.part import Part
 from qmf.benchmark.vectorised_loss import VectorisedLoss
 from qmf.encoders.placement import placed
 from qmf.errors import ConfigError
+from qmf.objective_gradients import WantedOrder
 from qmf.randomness import keyed_generator
+from qmf.training.block_adamw import BlockAdamW
 from qmf.training.flat_parameters import FlatParameters
 from qmf.training.stacked_heads import StackedHeads, modalities_first, models_first
 from qmf.training.workspace import Workspace
@@ -62,7 +64,7 @@ class _Training:
         self.model = copy.deepcopy(models[0]).to(device).train()
         self.seeds, self.budget, self.n, self.device = seeds, budget, len(parts[0]), device
         self.params = FlatParameters(modalities_first(params, len(parts[0].features)))
-        self.optimiser = torch.optim.AdamW(
+        self.optimiser = BlockAdamW(
             [self.params.block], budget.learning_rate, weight_decay=budget.weight_decay, fused=True
         )
         names = models[0].modalities
@@ -77,9 +79,8 @@ class _Training:
         self.low = self.scale = torch.zeros(len(seeds), len(self.widths), device=device)
         dropouts = {name: m for name, m in self.model.named_modules() if isinstance(m, GivenDropout) and m.rate > 0}
         self.masks = _Masks(dropouts, len(self.widths))
-        self.drawn = torch.empty(
-            len(seeds), self.n, self.masks.width, dtype=torch.uint8
-        )  # on the host, each epoch anew
+        # On the host, anew in each epoch: 0 where dropped, else 1.
+        self.kept = torch.empty(len(seeds), self.n, len(self.masks.bounds), dtype=torch.uint8)
         self.heads = StackedHeads(self.params.values, self.params.gradients, len(self.widths), self.masks.keep)
         self.memory = Workspace(device)
         self.own = [name for name in params if not name.startswith(("encoders.", "heads."))]
@@ -97,66 +98,85 @@ class _Training:
         offset = self.n * torch.arange(len(self.seeds), device=self.device)[:, None]
         done, steps = 0, -(-self.n // size) * self.budget.epochs
         for epoch in range(self.budget.epochs):
-            order, draws = self._draws(epoch)
-            progress = torch.tensor(epoch / self.budget.epochs, device=self.device)
+            order, kept = self._draws(epoch)
+            index, progress = order + offset, torch.tensor(epoch / self.budget.epochs, device=self.device)
+            # Once for all batches: no sample comes twice in an epoch.
+            present, target, total, count = (
+                table.index_select(0, index.flatten()).unflatten(0, index.shape)
+                for table in (self.present, self.target, self.total, self.count)
+            )
+            cost, ahead = torch.empty_like(total), self._wanted_ahead(total, count, progress)
             for start in range(0, self.n, size):
                 rate = self.budget.learning_rate * 0.5 * (1 + np.cos(np.pi * done / steps))
                 self.optimiser.param_groups[0]["lr"] = rate
-                batch = slice(start, start + size)
-                self._step(order[:, batch] + offset, draws[:, batch], progress)
+                part = slice(start, start + size)
+                step = Step(progress, total[:, part], count[:, part], self.low, self.scale)
+                wanted = ahead.pop(0) if ahead else None
+                given = index[:, part], kept[:, part], present[:, part], target[:, part]
+                cost[:, part] = self._step(*given, step, wanted)
                 done += 1
             if self.model.remembers:
+                self.total.index_add_(0, index.flatten(), (cost * present).flatten(0, 1))
+                self.count.index_add_(0, index.flatten(), present.float().flatten(0, 1))
                 self._end_epoch()
 
+    def _wanted_ahead(self, total: Tensor, count: Tensor, progress: Tensor) -> list[WantedOrder]:
+        """Give what the history wants in each whole batch of an epoch; nothing if the method does not ask."""
+        size = self.budget.batch_size
+        whole = self.n // size
+        if not (self.complete and self.model.remembers and whole):
+            return []
+        total, count = (v[:, : whole * size].unflatten(1, (whole, size)) for v in (total, count))
+        wanted = self.model.wanted_ahead(Step(progress, total, count, self.low, self.scale))
+        return [] if wanted is None else [WantedOrder(*v) for v in zip(*(v.unbind(2) for v in wanted), strict=True)]
+
     def _draws(self, epoch: int) -> tuple[Tensor, Tensor]:
-        """Give the order of the samples [S, N] and a byte [S, N, W] for each unit that dropout may switch off."""
+        """Give the order of the samples [S, N], and which units [S, N, W] dropout keeps."""
         orders = []
-        for seed, own in zip(self.seeds, self.drawn.numpy(), strict=True):
+        for seed, own in zip(self.seeds, self.kept.numpy(), strict=True):
             generator = keyed_generator(seed, "benchmark epoch", epoch)
             orders.append(torch.from_numpy(generator.permutation(self.n)))
             # A byte for each unit: a rate is kept to 1/256, and drawing takes a tenth of the time of drawing floats.
-            own[:] = _bytes(generator, own.size).reshape(own.shape)
-        return torch.stack(orders).to(self.device), self.drawn.to(self.device)
+            _draw_bytes(generator, own.reshape(-1))
+            np.greater_equal(own, self.masks.bounds, out=own.view(np.bool_))
+        return torch.stack(orders).to(self.device), self.kept.to(self.device)
 
     @torch.no_grad()
-    def _step(self, index: Tensor, draws: Tensor, progress: Tensor) -> None:
-        rows = index.flatten()
-        present, target, total, count = (
-            table.index_select(0, rows).unflatten(0, index.shape)
-            for table in (self.present, self.target, self.total, self.count)
-        )
-        z = self.memory("z", len(rows), self.z.shape[1])
-        torch.index_select(self.z, 0, rows, out=z)
+    def _step(
+        self, index: Tensor, kept: Tensor, present: Tensor, target: Tensor, step: Step, wanted: WantedOrder | None
+    ) -> Tensor:
+        """Take a step on a batch [S, B]; give the unimodal losses [S, B, M]."""
+        z = self.memory("z", index.numel(), self.z.shape[1])
+        torch.index_select(self.z, 0, index.flatten(), out=z)
         z = z.unflatten(0, index.shape).split(self.widths, dim=2)
-        h, f = self.heads.forward(z, self._mask(draws, present))
-        step = Step(progress, total, count, self.low, self.scale)
-        written = self.model.written_step(f.permute(2, 0, 3, 1), target, step) if self.complete else None
+        h, f = self.heads.forward(z, self._mask(kept, present))
+        written = self.model.written_step(f.permute(2, 0, 3, 1), target, step, wanted) if self.complete else None
         if written is not None:
-            each = written[1].permute(1, 2, 0)
+            cost = written[1].permute(1, 2, 0)
             self.heads.backward(z, h, [*[None] * len(h), written[0].permute(1, 3, 0, 2)])
         else:
-            each = self._by_tracing(z, h, f, draws, present, target, step)
+            cost = self._by_tracing(z, h, f, kept, present, target, step)
         self.optimiser.step()
-        if self.model.remembers:
-            self.total.index_add_(0, rows, (each * present).flatten(0, 1))
-            self.count.index_add_(0, rows, present.float().flatten(0, 1))
+        return cost
 
     def _by_tracing(
-        self, z: Sequence[Tensor], h: Tensor, f: Tensor, draws: Tensor, present: Tensor, target: Tensor, step: Step
+        self, z: Sequence[Tensor], h: Tensor, f: Tensor, kept: Tensor, present: Tensor, target: Tensor, step: Step
     ) -> Tensor:
         """Leave the gradients of a step; give the unimodal losses [S, B, M]."""
-        buffers = [*self.buffers.values(), *self.masks.of_others(draws)]
-        each, gradients = self.loss(h.unbind(), f, list(self.shared.values()), buffers, present, target, step)
+        buffers = [*self.buffers.values(), *self.masks.of_others(kept)]
+        step = Step(*(part.contiguous() for part in step))
+        present, target = present.contiguous(), target.contiguous()  # the traced graph knows one layout
+        cost, gradients = self.loss(h.unbind(), f, list(self.shared.values()), buffers, present, target, step)
         self.heads.backward(z, h, gradients[: len(h) + 1])
         for name, held, gradient in zip(self.shared, self.shared_gradients, gradients[len(h) + 1 :], strict=True):
             if gradient is not None:
                 # A method may use the heads once more, on other features.
                 held.add_(gradient) if name.startswith("heads.") else held.copy_(gradient)
-        return each
+        return cost
 
-    def _mask(self, draws: Tensor, present: Tensor) -> Tensor | None:
+    def _mask(self, kept: Tensor, present: Tensor) -> Tensor | None:
         """Give the mask [M, S, B, H] of the features: 0 where dropped or absent."""
-        mask = self.masks.of_encoders(draws, self.memory)
+        mask = self.masks.of_encoders(kept, self.memory)
         if self.complete:
             return mask
         there = present.float().permute(2, 0, 1)[..., None]
@@ -174,7 +194,7 @@ class _Training:
 
 
 class _Masks:
-    """From drawn bytes to the masks of all dropouts of a model: one byte for each unit, below a bound it is dropped.
+    """What all dropouts of a model drop: a byte is drawn for each unit, below a bound the unit is dropped.
 
     Parameters
     ----------
@@ -185,8 +205,8 @@ class _Masks:
 
     Attributes
     ----------
-    width : int
-        Bytes that a sample takes.
+    bounds : array [W], uint8
+        Of each unit: below it, it is dropped.
     keep : float
         Share of units that the encoders keep, to 1/256 as they are drawn.
     others : list of str
@@ -208,32 +228,31 @@ class _Masks:
             )
         self.keep = 1 - _of_256(self.encoders[0]) / 256 if self.encoders else 1.0
         self.of_all_encoders = sum(dropout.width for dropout in self.encoders)
-        self.width = self.of_all_encoders + sum(dropout.width for dropout in self.rest)
+        each = [np.full(dropout.width, _of_256(dropout), np.uint8) for dropout in (*self.encoders, *self.rest)]
+        self.bounds = np.concatenate([np.empty(0, np.uint8), *each])
 
-    def of_encoders(self, draw: Tensor, memory: Workspace) -> Tensor | None:
-        """Give a mask [M, S, B, H] of 0 and 1 from bytes [S, B, W]; None without dropout."""
+    def of_encoders(self, kept: Tensor, memory: Workspace) -> Tensor | None:
+        """Give a mask [M, S, B, H] of 0 and 1 from what is kept, [S, B, W]; None without dropout."""
         if not self.encoders:
             return None
-        units = draw[..., : self.of_all_encoders].unflatten(2, (len(self.encoders), -1)).permute(2, 0, 1, 3)
-        # In order first: comparing in strips takes ten times as long. And straight into floats: a boolean mask costs
-        # five times as much, here and where it is used.
-        units = memory("units", *units.shape, dtype=torch.uint8).copy_(units)
-        return torch.ge(units, _of_256(self.encoders[0]), out=memory("mask", *units.shape))
+        units = kept[..., : self.of_all_encoders].unflatten(2, (len(self.encoders), -1)).permute(2, 0, 1, 3)
+        # Floats: with another type the product takes twice as long.
+        return memory("mask", *units.shape).copy_(units)
 
-    def of_others(self, draw: Tensor) -> list[Tensor]:
+    def of_others(self, kept: Tensor) -> list[Tensor]:
         """Give a mask [S, B, width] for each of `others`, scaled to keep the mean."""
-        parts = draw[..., self.of_all_encoders :].split([dropout.width for dropout in self.rest], dim=2)
-        bounds = [_of_256(dropout) for dropout in self.rest]
-        return [(part >= bound) / (1 - bound / 256) for part, bound in zip(parts, bounds, strict=True)]
+        parts = kept[..., self.of_all_encoders :].split([dropout.width for dropout in self.rest], dim=2)
+        return [part / (1 - _of_256(dropout) / 256) for part, dropout in zip(parts, self.rest, strict=True)]
 
 
-def _bytes(generator: np.random.Generator, n: int) -> NDArray[np.uint8]:
-    """Give what ``generator.bytes(n)`` would give, in half the time: whole words, not halves put together."""
+def _draw_bytes(generator: np.random.Generator, out: NDArray[np.uint8]) -> None:
+    """Fill with what ``generator.bytes`` would give, in half the time: whole words, not halves put together."""
     state = generator.bit_generator.state
     # What the last draw has left of its word comes first.
     left = np.array([state["uinteger"]] * state["has_uint32"], dtype="<u4").view(np.uint8)
-    words = generator.bit_generator.random_raw(-(-(n - len(left)) // 8)).astype("<u8", copy=False)
-    return np.concatenate([left, words.view(np.uint8)])[:n]
+    words = generator.bit_generator.random_raw(-(-(len(out) - len(left)) // 8)).astype("<u8", copy=False)
+    first = min(len(left), len(out))
+    out[:first], out[first:] = left[:first], words.view(np.uint8)[: len(out) - first]
 
 
 def _standardised(x: Tensor, buffers: Mapping[str, Tensor], m: int) -> Tensor:

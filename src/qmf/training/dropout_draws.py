@@ -12,7 +12,7 @@ __all__ = ["DropoutDraws"]
 
 
 class DropoutDraws:
-    """A byte for each unit of each sample: a rate is kept to 1/256, and drawing takes a tenth of the time of floats.
+    """A byte decides about each unit: a rate is kept to 1/256, and drawing takes a tenth of the time of floats.
 
     Parameters
     ----------
@@ -20,16 +20,18 @@ class DropoutDraws:
         Key of all draws.
     units : int
         How many a sample has.
+    bound : int in 0..256
+        A unit is dropped if its byte, uniform on 0..255, is below.
     """
 
-    def __init__(self, seed: int, units: int) -> None:
-        self.seed, self.units = seed, units
+    def __init__(self, seed: int, units: int, bound: int) -> None:
+        self.seed, self.units, self.bound = seed, units, bound
         self._words = -(-units // 8)  # of 64 bits for each sample
         self._next = (-1, 0)
         self._bits: np.random.PCG64
 
     def take(self, epoch: int, first: int, count: int) -> Tensor:
-        """Give the bytes of some samples.
+        """Say which units of some samples are kept.
 
         Parameters
         ----------
@@ -41,7 +43,7 @@ class DropoutDraws:
         Returns
         -------
         Tensor [count, units], uint8
-            Uniform on 0..255.
+            0 where dropped, else 1.
         """
         if self._next != (epoch, first):
             # Not the generator of `qmf.randomness`, which takes three times as long for words by the thousand.
@@ -49,4 +51,5 @@ class DropoutDraws:
             self._bits.advance(first * self._words)
         self._next = (epoch, first + count)
         words = self._bits.random_raw(count * self._words).astype("<u8", copy=False)
-        return torch.from_numpy(words.view(np.uint8).reshape(count, -1)[:, : self.units])
+        kept = words.view(np.uint8) >= self.bound
+        return torch.from_numpy(kept.view(np.uint8).reshape(count, -1)[:, : self.units])

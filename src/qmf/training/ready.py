@@ -18,12 +18,12 @@ class Ready(NamedTuple):
     ----------
     z : Tensor [B, sum_m D_m]
         Standardised vectors, side by side.
-    drawn : Tensor [M, B, H], uint8, or None
-        A byte for each unit that dropout may drop.
+    kept : Tensor [M, B, H], uint8, or None
+        0 where dropout drops a unit, else 1; None without dropout.
     wanted : WantedOrder [M, B] or None
         See `qmf.objective.QMFObjective.wanted_ahead`.
     """
 
     z: Tensor
-    drawn: Tensor | None
+    kept: Tensor | None
     wanted: WantedOrder | None

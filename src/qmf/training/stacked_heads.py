@@ -70,7 +70,7 @@ class StackedHeads:
         self._memory = Workspace(self.values.bias.device)
 
     def forward(self, z: Sequence[Tensor], kept: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Give features and logits.
+        """Give features and logits; both are overwritten by the next call.
 
         Parameters
         ----------
@@ -82,7 +82,6 @@ class StackedHeads:
         Returns
         -------
         h : Tensor [M, S, B, H]
-            Overwritten by the next call.
         f : Tensor [S, B, M, K]
             In memory [M, S, K, B]: whatever goes on from it sums over classes, not across a short last axis.
         """
@@ -94,7 +93,13 @@ class StackedHeads:
         h.add_(own.bias[:, :, None], alpha=c).clamp_(min=0.0)
         if kept is not None:
             h.mul_(kept)
-        f = torch.baddbmm(own.flat_head_bias, own.flat_head_weight, h.flatten(0, 1).transpose(1, 2))
+        # Weights turned round before, logits after: reading across the rows of h takes twice as long as all of this.
+        weight = own.flat_head_weight.transpose(1, 2)
+        turned = self._memory("turned", *weight.shape).copy_(weight)
+        across = self._memory("across", len(turned), h.shape[2], turned.shape[2])
+        torch.bmm(h.flatten(0, 1), turned, out=across)
+        f = self._memory("f", len(turned), turned.shape[2], h.shape[2])
+        torch.add(across.transpose(1, 2), own.flat_head_bias, out=f)
         return h, f.unflatten(0, h.shape[:2]).permute(1, 3, 0, 2)
 
     def backward(self, z: Sequence[Tensor], h: Tensor, gradients: Sequence[Tensor | None]) -> None:
@@ -106,14 +111,16 @@ class StackedHeads:
         g = to_logits.permute(2, 0, 3, 1).flatten(0, 1)  # [M S, K, B]
         torch.sum(g, dim=2, keepdim=True, out=out.flat_head_bias)
         torch.bmm(g, h.flatten(0, 1), out=out.flat_head_weight)
-        through, passed = (self._memory(name, *h.shape) for name in ("through", "passed"))
-        torch.bmm(g.transpose(1, 2), own.flat_head_weight, out=through.flatten(0, 1))
+        through = self._memory("through", *h.shape)
+        across = self._memory("across", len(g), g.shape[2], g.shape[1]).copy_(g.transpose(1, 2))
+        torch.bmm(across, own.flat_head_weight, out=through.flatten(0, 1))
         for m, gradient in enumerate(to_features):
             if gradient is not None:
                 through[m] += gradient
-        torch.ops.aten.threshold_backward.grad_input(through, h, 0.0, grad_input=passed)
-        torch.sum(passed, dim=2, out=out.bias).mul_(self.scale)
-        for v, weight, to_hidden in zip(z, out.weights, passed.unbind(), strict=True):
+        # In place: a second block of this size takes twice as long.
+        torch.ops.aten.threshold_backward.grad_input(through, h, 0.0, grad_input=through)
+        torch.sum(through, dim=2, out=out.bias).mul_(self.scale)
+        for v, weight, to_hidden in zip(z, out.weights, through.unbind(), strict=True):
             torch.baddbmm(weight, v.transpose(1, 2), to_hidden, beta=0, alpha=self.scale, out=weight)
 
 

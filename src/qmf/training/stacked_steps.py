@@ -105,7 +105,7 @@ class StackedSteps:
         self._stacked = stacked
         self._mean, self._std = (torch.cat([getattr(e, name) for e in encoders]) for name in ("mean", "std"))
         self._widths = [encoder.in_features for encoder in encoders]
-        self._draws = DropoutDraws(seed, m * hidden)
+        self._draws = DropoutDraws(seed, m * hidden, self._bound)
         self._memory = Workspace(self._mean.device)
         self._table: Tensor | None = None
         self._linear = _linear_weights_of_energy(model)
@@ -149,11 +149,11 @@ class StackedSteps:
             return batches
         index = torch.cat([batch.index for batch in batches])
         z = torch.index_select(self._table, 0, index, out=self._memory("z", len(index), self._table.shape[1]))
-        drawn = self._drawn(place, len(index)).split(size, dim=1) if self._bound else [None] * len(batches)
+        kept = self._drawn(place, len(index)).split(size, dim=1) if self._bound else [None] * len(batches)
         wanted: list[WantedOrder | None] = [None] * len(batches)
         if self._linear is not None and objective.plain and (all_wanted := objective.wanted_ahead(index, size)):
             wanted = [WantedOrder(*parts) for parts in zip(*(v.unbind(1) for v in all_wanted), strict=True)]
-        ready = map(Ready, z.split(size), drawn, wanted)
+        ready = map(Ready, z.split(size), kept, wanted)
         return [batch._replace(ready=parts) for batch, parts in zip(batches, ready, strict=True)]
 
     @torch.no_grad()
@@ -275,13 +275,13 @@ class StackedSteps:
         there = None if present is None else present.T[:, None, :, None].float()
         if not self._bound:
             return there
-        drawn = self._drawn(place, len(batch.index)) if batch.ready is None else batch.ready.drawn
-        assert drawn is not None
-        mask = torch.ge(drawn, self._bound, out=self._memory("mask", *drawn.shape))[:, None]
+        kept = self._drawn(place, len(batch.index)) if batch.ready is None else batch.ready.kept
+        assert kept is not None
+        # As floats: with another type the product takes three times as long.
+        mask = self._memory("mask", *kept.shape).copy_(kept)[:, None]
         return mask if there is None else mask.mul_(there)
 
     def _drawn(self, place: tuple[int, int], rows: int) -> Tensor:
-        """Give the bytes [M, B, H] that decide what is dropped."""
-        m = len(self._widths)
-        drawn = self._draws.take(*place, rows).view(rows, m, -1).transpose(0, 1)
-        return self._memory("drawn", *drawn.shape, dtype=torch.uint8).copy_(drawn)
+        """Say which units [M, B, H] dropout keeps."""
+        kept = self._draws.take(*place, rows).view(rows, len(self._widths), -1).transpose(0, 1)
+        return self._memory("kept", *kept.shape, dtype=torch.uint8).copy_(kept)

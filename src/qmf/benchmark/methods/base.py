@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from qmf.encoders import MLPEncoder
 from qmf.heads import BatchedLinearHeads
 from qmf.logsumexp import log_sum_exp
+from qmf.objective_gradients import WantedOrder
 from qmf.types import FusionOutput
 
 __all__ = ["GivenDropout", "Method", "Step", "cross_entropy", "fused_cross_entropy", "mean_where", "shares"]
@@ -186,7 +187,24 @@ class Method(nn.Module):
         cost = cross_entropy(output.unimodal_logits, target)
         return self.loss(output, cost, target, step), cost.detach()
 
-    def written_step(self, f: Tensor, target: Tensor, step: Step) -> tuple[Tensor, Tensor] | None:
+    def wanted_ahead(self, step: Step) -> WantedOrder | None:
+        """Give what `written_step` takes as `wanted`, for many batches at once: no sample comes twice in an epoch.
+
+        Parameters
+        ----------
+        step : Step
+            With leading axes of S models and n batches, but for the bounds, which have S.
+
+        Returns
+        -------
+        WantedOrder [M, S, n, B] or None
+            None for a method that does not ask.
+        """
+        return None
+
+    def written_step(
+        self, f: Tensor, target: Tensor, step: Step, wanted: WantedOrder | None = None
+    ) -> tuple[Tensor, Tensor] | None:
         """Give the gradient for ``f``, and the unimodal losses, of S models at once; None where autograd has to.
 
         Parameters
@@ -197,6 +215,8 @@ class Method(nn.Module):
             True classes.
         step : Step
             With a leading axis of S.
+        wanted : WantedOrder [M, S, B], optional
+            What `wanted_ahead` gave for this batch.
 
         Returns
         -------

@@ -65,21 +65,35 @@ class QMFPaper(Method):
         if self.choices.record_first:
             total = total + cost.detach() * output.present
             seen = seen + output.present
-        kappa = ((total / seen.clamp(min=1) - step.low) * step.scale).clamp(0.0, 1.0)
+        kappa = self._kappa(total, seen, step.low, step.scale)
         known = (seen > 0) & output.present
         weights = torch.where(output.present, output.weights, 0.0)
         return plain + self.lambda_ * ranking_loss(weights, kappa, known, gap=self.choices.gap).sum()
 
-    def written_step(self, f: Tensor, target: Tensor, step: Step) -> tuple[Tensor, Tensor] | None:
+    def wanted_ahead(self, step: Step) -> WantedOrder | None:
+        """Give what the history wants, if it is asked before it takes a batch's losses."""
+        if self.choices.record_first or not isinstance(self.weighting, LinearWeights):
+            return None
+        kappa = self._kappa(step.total, step.seen, step.low[:, None, None], step.scale[:, None, None])
+        return wanted_order(kappa.permute(3, 0, 1, 2), (step.seen > 0).permute(3, 0, 1, 2), self.choices.gap, dim=3)
+
+    @staticmethod
+    def _kappa(total: Tensor, seen: Tensor, low: Tensor, scale: Tensor) -> Tensor:
+        return ((total / seen.clamp(min=1) - low) * scale).clamp(0.0, 1.0)
+
+    def written_step(
+        self, f: Tensor, target: Tensor, step: Step, wanted: WantedOrder | None = None
+    ) -> tuple[Tensor, Tensor] | None:
         """Give what `training_step` and autograd would, for linear weights."""
         if not isinstance(self.weighting, LinearWeights):
             return None
         total, seen, low, scale = (part.permute(2, 0, 1) for part in (*step[1:3], *(v[:, None] for v in step[3:])))
 
         def recall(cost: Tensor) -> WantedOrder:
+            if wanted is not None:
+                return wanted
             known, sums = (seen + 1, total + cost) if self.choices.record_first else (seen, total)
-            kappa = ((sums / known.clamp(min=1) - low) * scale).clamp_(0.0, 1.0)
-            return wanted_order(kappa, known > 0, self.choices.gap, dim=2)
+            return wanted_order(self._kappa(sums, known, low, scale), known > 0, self.choices.gap, dim=2)
 
         terms = energy_objective(
             f,
