@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -21,7 +21,10 @@ from qmf.types import FusionOutput
 from qmf.uncertainty import UncertaintyEstimator
 from qmf.weighting import LinearWeights
 
-__all__ = ["ObjectiveTerms", "QMFObjective"]
+__all__ = ["ObjectiveTerms", "QMFObjective", "Record"]
+
+Record = Callable[[Tensor, Tensor], None]
+"""Takes samples [B] and their unimodal losses [B, M]."""
 
 
 class ObjectiveTerms(NamedTuple):
@@ -162,6 +165,7 @@ class QMFObjective(nn.Module):
         *,
         detach_weights: bool,
         wanted: WantedOrder | None = None,
+        record: Record | None = None,
     ) -> tuple[ObjectiveTerms, Tensor]:
         """Give the objective of a batch that is complete, and its gradient, for energy and linear weights.
 
@@ -179,6 +183,9 @@ class QMFObjective(nn.Module):
             See `qmf.presets.Preset`.
         wanted : WantedOrder [M, B], optional
             What `wanted_ahead` gave for this batch.
+        record : callable, optional
+            Is given the samples [B] and their losses [B, M] in place of the history, which is to get them before the
+            epoch ends. Only together with `wanted`.
 
         Returns
         -------
@@ -191,7 +198,7 @@ class QMFObjective(nn.Module):
         def recall(cost: Tensor) -> WantedOrder | None:
             order, losses = wanted, cost[:, 0].T
             if order is not None:
-                self._record(losses, index, None)
+                (record or self.record)(index, losses)
             elif (known := self._recall(losses, index=index, there=None)) is not None:
                 order = wanted_order(known[0].T, known[1].T, self.choices.gap, dim=1)
             return None if order is None else WantedOrder(order.g[:, None], order.size[:, None])
@@ -210,6 +217,11 @@ class QMFObjective(nn.Module):
         ranked = torch.zeros_like(unimodal) if ranking is None else ranking[:, 0]
         loss = fused[0] + unimodal.sum() + self.lambda_ * ranked.sum()
         return ObjectiveTerms(loss, fused[0], unimodal, ranked, None), gradient
+
+    def record(self, index: Tensor, losses: Tensor, there: Tensor | None = None) -> None:
+        """Take losses [B, M] of some samples into the history, if there is one and in training mode."""
+        if self.training and self.history is not None:
+            self.history.record(index, losses, there)
 
     def wanted_ahead(self, index: Tensor, batch_size: int) -> WantedOrder | None:
         """Give what the history wants in several batches that follow each other, in one go instead of batch by batch.
@@ -234,7 +246,7 @@ class QMFObjective(nn.Module):
         return wanted_order(kappa, known, self.choices.gap, dim=2)
 
     def of_joint(
-        self, f: Tensor, joint: Tensor, target: Tensor, index: Tensor
+        self, f: Tensor, joint: Tensor, target: Tensor, index: Tensor, *, record: Record | None = None
     ) -> tuple[ObjectiveTerms, Tensor, Tensor]:
         """Give the objective of a batch that is complete, and its gradients, for equal weights and a joint head.
 
@@ -246,6 +258,8 @@ class QMFObjective(nn.Module):
             As in `qmf.joint_gradients.joint_objective`.
         index : Tensor [B], int64
             As in `forward`; no filler rows.
+        record : callable, optional
+            As in `of_energy`.
 
         Returns
         -------
@@ -256,7 +270,7 @@ class QMFObjective(nn.Module):
         of_joint : Tensor [K, B]
             For `joint`.
         """
-        terms = joint_objective(f, joint, target, lambda cost: self._recall(cost.T, index=index, there=None))
+        terms = joint_objective(f, joint, target, lambda cost: (record or self.record)(index, cost.T))
         unimodal = terms.cost.mean(dim=1)
         loss = terms.fused + unimodal.sum()
         result = ObjectiveTerms(loss, terms.fused, unimodal, torch.zeros_like(unimodal), None)
@@ -303,17 +317,13 @@ class QMFObjective(nn.Module):
         if self.history is None:
             return None
         if self.choices.record_first or not self.lambda_:
-            self._record(unimodal_loss, index, there)
+            self.record(index, unimodal_loss, there)
         if not self.lambda_:
             return None
         kappa, known = self.history.kappa(index)
         if not self.choices.record_first:
-            self._record(unimodal_loss, index, there)
+            self.record(index, unimodal_loss, there)
         return kappa, known if there is None else known & there
-
-    def _record(self, unimodal_loss: Tensor, index: Tensor, there: Tensor | None) -> None:
-        if self.training and self.history is not None:
-            self.history.record(index, unimodal_loss, there)
 
     def _auxiliary(self, output: FusionOutput, target: Tensor, there: Tensor) -> Tensor | None:
         if self._auxiliary_loss is None:

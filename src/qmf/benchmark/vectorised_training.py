@@ -153,7 +153,7 @@ class _Training:
         written = self.model.written_step(f.permute(2, 0, 3, 1), target, step, wanted) if self.complete else None
         if written is not None:
             cost = written[1].permute(1, 2, 0)
-            self.heads.backward(z, h, [*[None] * len(h), written[0].permute(1, 3, 0, 2)])
+            self.heads.backward(z, h, [], written[0].permute(1, 3, 0, 2))
         else:
             cost = self._by_tracing(z, h, f, kept, present, target, step)
         self.optimiser.step()
@@ -167,7 +167,7 @@ class _Training:
         step = Step(*(part.contiguous() for part in step))
         present, target = present.contiguous(), target.contiguous()  # the traced graph knows one layout
         cost, gradients = self.loss(h.unbind(), f, list(self.shared.values()), buffers, present, target, step)
-        self.heads.backward(z, h, gradients[: len(h) + 1])
+        self.heads.backward(z, h, gradients[: len(h)], gradients[len(h)])
         for name, held, gradient in zip(self.shared, self.shared_gradients, gradients[len(h) + 1 :], strict=True):
             if gradient is not None:
                 # A method may use the heads once more, on other features.

@@ -187,6 +187,7 @@ class _Run:
             self._step(window)
             at.sample = min(at.sample + len(window) * self.settings.batch_size, len(self.training))
             if alone and self.stop.is_set() and checkpoint is not None:
+                self.steps.settle(self.objective)
                 self.state.save(checkpoint, self.fingerprint)
                 raise _interrupted(checkpoint, at.epoch)
         if self.objective.history is not None:

@@ -49,6 +49,9 @@ class ModuleSteps:
         """Give the batches as they are: nothing is prepared ahead."""
         return batches
 
+    def settle(self, objective: QMFObjective) -> None:
+        """Do nothing: the history has all losses."""
+
     def run(
         self, batch: Batch, objective: QMFObjective, share: float, place: tuple[int, int], *, complete: bool
     ) -> ObjectiveTerms:

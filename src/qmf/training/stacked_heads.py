@@ -102,10 +102,21 @@ class StackedHeads:
         torch.add(across.transpose(1, 2), own.flat_head_bias, out=f)
         return h, f.unflatten(0, h.shape[:2]).permute(1, 3, 0, 2)
 
-    def backward(self, z: Sequence[Tensor], h: Tensor, gradients: Sequence[Tensor | None]) -> None:
-        """Leave the gradients of all parameters, from those of the loss: M for `h`, then one for `f`; None = 0."""
+    def backward(
+        self, z: Sequence[Tensor], h: Tensor, to_features: Tensor | Sequence[Tensor | None], to_logits: Tensor | None
+    ) -> None:
+        """Leave the gradients of all parameters, from those of the loss.
+
+        Parameters
+        ----------
+        z, h
+            As given to `forward`, and by it.
+        to_features : Tensor [M, S, B, H], or one for each of some modalities, the first ones
+            For `h`; None = 0.
+        to_logits : Tensor [S, B, M, K] or None
+            For `f`; None = 0.
+        """
         own, out = self.values, self.gradients
-        *to_features, to_logits = gradients
         if to_logits is None:
             to_logits = h.new_zeros(*h.shape[1:3], len(h), own.head_bias.shape[2])
         g = to_logits.permute(2, 0, 3, 1).flatten(0, 1)  # [M S, K, B]
@@ -114,9 +125,12 @@ class StackedHeads:
         through = self._memory("through", *h.shape)
         across = self._memory("across", len(g), g.shape[2], g.shape[1]).copy_(g.transpose(1, 2))
         torch.bmm(across, own.flat_head_weight, out=through.flatten(0, 1))
-        for m, gradient in enumerate(to_features):
-            if gradient is not None:
-                through[m] += gradient
+        if isinstance(to_features, Tensor):
+            through += to_features
+        else:
+            for m, gradient in enumerate(to_features):
+                if gradient is not None:
+                    through[m] += gradient
         # In place: a second block of this size takes twice as long.
         torch.ops.aten.threshold_backward.grad_input(through, h, 0.0, grad_input=through)
         torch.sum(through, dim=2, out=out.bias).mul_(self.scale)

@@ -34,6 +34,9 @@ from qmf.weighting import LinearWeights
 
 __all__ = ["StackedSteps", "can_be_stacked"]
 
+_Gradients = tuple[
+    Tensor | Sequence[Tensor | None], Tensor | None
+]  # for features and logits, see `StackedHeads.backward`
 _AHEAD = 16  # batches that are prepared in one go
 _LARGEST_TABLE = 1 << 29  # bytes of standardised vectors that are kept, instead of standardising each batch anew
 
@@ -108,6 +111,7 @@ class StackedSteps:
         self._draws = DropoutDraws(seed, m * hidden, self._bound)
         self._memory = Workspace(self._mean.device)
         self._table: Tensor | None = None
+        self._unrecorded: list[tuple[Tensor, Tensor]] = []
         self._linear = _linear_weights_of_energy(model)
         self._joint = model.joint if type(model.uncertainty) is Credibility else None
         self._world = dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
@@ -138,7 +142,18 @@ class StackedSteps:
             for size, group in groupby(taken, lambda batch: len(batch.index)):
                 alike = list(group)
                 yield from self._ready(alike, size, objective, (epoch, first))
+                self.settle(objective)
                 first += len(alike) * size
+
+    def settle(self, objective: QMFObjective) -> None:
+        """Give the history the losses that it has not got yet."""
+        if self._unrecorded:
+            index, losses = (torch.cat(parts) for parts in zip(*self._unrecorded, strict=True))
+            self._unrecorded.clear()
+            objective.record(index, losses)
+
+    def _record_later(self, index: Tensor, losses: Tensor) -> None:
+        self._unrecorded.append((index, losses))
 
     @torch.no_grad()
     def _ready(
@@ -178,28 +193,31 @@ class StackedSteps:
                 self._linear,
                 detach_weights=self.model.detach_weights,
                 wanted=None if batch.ready is None else batch.ready.wanted,
+                record=self._record_later,
             )
-            gradients = [*[None] * len(h), gradient.permute(1, 3, 0, 2)]
+            gradients: _Gradients = [], gradient.permute(1, 3, 0, 2)
         elif alone and self._joint is not None and not objective.lambda_:
             terms, gradients = self._with_joint_head(h, f, batch, objective, self._joint)
         else:
             terms, gradients = self._by_autograd(h, f, batch, objective, share, present, complete=complete)
-        self._heads.backward(z, h, gradients)
+        self._heads.backward(z, h, *gradients)
         self._agree()
         return terms
 
-    @staticmethod
     def _with_joint_head(
-        h: Tensor, f: Tensor, batch: Batch, objective: QMFObjective, joint: nn.Linear
-    ) -> tuple[ObjectiveTerms, list[Tensor | None]]:
+        self, h: Tensor, f: Tensor, batch: Batch, objective: QMFObjective, joint: nn.Linear
+    ) -> tuple[ObjectiveTerms, _Gradients]:
         """Give the objective of a batch and its gradients for features and logits; leave those of the joint head."""
         m, _, rows, hidden = h.shape
         features = h[:, 0].transpose(0, 1).reshape(rows, m * hidden)
         logits = torch.addmm(joint.bias[:, None], joint.weight, features.T)
-        terms, gradient, of_joint = objective.of_joint(f[0].permute(1, 2, 0), logits, batch.target, batch.index)
+        record = None if batch.ready is None else self._record_later
+        terms, gradient, of_joint = objective.of_joint(
+            f[0].permute(1, 2, 0), logits, batch.target, batch.index, record=record
+        )
         joint.weight.grad, joint.bias.grad = of_joint @ features, of_joint.sum(dim=1)
         of_features = (of_joint.T @ joint.weight).view(rows, m, 1, hidden).permute(1, 2, 0, 3)
-        return terms, [*of_features.unbind(), gradient.permute(2, 0, 1)[None]]
+        return terms, (of_features, gradient.permute(2, 0, 1)[None])
 
     @torch.enable_grad()
     def _by_autograd(
@@ -212,14 +230,15 @@ class StackedSteps:
         present: Tensor | None,
         *,
         complete: bool,
-    ) -> tuple[ObjectiveTerms, list[Tensor | None]]:
+    ) -> tuple[ObjectiveTerms, _Gradients]:
         """Give the objective of a batch and its gradients for features and logits, as `StackedHeads` takes them."""
         features = [v[0].requires_grad_() for v in h.detach().unbind()]
         logits = f[0].detach().requires_grad_()
         output = self.model.fuse(logits, features, features, present)
         terms: ObjectiveTerms = objective(output, batch.target, batch.index, complete=complete)
         (terms.loss * share).backward()
-        return terms, [None if v.grad is None else v.grad[None] for v in (*features, logits)]
+        *of_features, of_logits = (None if v.grad is None else v.grad[None] for v in (*features, logits))
+        return terms, (of_features, of_logits)
 
     def _agree(self) -> None:
         """Take the mean of the gradients over all processes."""
