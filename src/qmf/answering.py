@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from qmf.abstention import STRONG, abstain_reasons
-from qmf.calibration import FEWEST, Answers, PatternCalibration, calibrate_patterns
+from qmf.calibration import FEWEST, Answers, Ask, PatternCalibration, calibrate_patterns
 from qmf.data import Samples, encode_labels, match_modalities
 from qmf.errors import ConfigError, DataError
 from qmf.types import FusionArrays, Prediction, PredictionSets
@@ -180,15 +181,28 @@ class AnsweringMixin:
             )
         return self.calibration_
 
+    def _in_patterns(self, samples: Samples) -> Callable[[NDArray[np.bool_], NDArray[np.bool_]], FusionArrays]:
+        """Give how to ask about some of the samples [N] with the modalities [M] that they keep."""
+
+        def ask(chosen: NDArray[np.bool_], kept: NDArray[np.bool_]) -> FusionArrays:
+            gone = [name for name, there in zip(self.modalities_, kept, strict=True) if not there]
+            return self._outputs(samples.take(np.flatnonzero(chosen)).without(*gone))
+
+        return ask
+
     def _calibration(self, held_out: Samples | None, seed: int) -> PatternCalibration | None:
         """Calibrate on samples whose labels are positions in `classes_`; None where they are too few."""
         if held_out is None:
             return None
 
-        def ask(rows: NDArray[np.intp], kept: NDArray[np.bool_]) -> Answers:
-            gone = [name for name, there in zip(self.modalities_, kept, strict=True) if not there]
-            output = self._outputs(held_out.take(rows).without(*gone))
-            return Answers(output.logits, output.unimodal_probabilities(), output.evidence)
+        def look(rows: NDArray[np.intp]) -> Ask:
+            asked = self._in_patterns(held_out.take(rows))
+
+            def ask(chosen: NDArray[np.bool_], kept: NDArray[np.bool_]) -> Answers:
+                output = asked(chosen, kept)
+                return Answers(output.logits, output.unimodal_probabilities(), output.evidence)
+
+            return ask
 
         target = np.asarray(held_out.labels, dtype=np.int64)
-        return calibrate_patterns(ask, held_out.present, target, held_out.ids, seed=seed)
+        return calibrate_patterns(look, held_out.present, target, held_out.ids, seed=seed)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
 from qmf.data import Samples
 from qmf.encoders import MLPEncoder
@@ -17,6 +18,7 @@ from qmf.encoders.tuned import TunedEncoder
 from qmf.fusion import QualityAwareFusion
 from qmf.subset import Subset
 from qmf.types import FusionOutput
+from qmf.uncertainty import Credibility
 
 if TYPE_CHECKING:
     from qmf.training import TensorBatches
@@ -107,15 +109,56 @@ def in_double(model: QualityAwareFusion) -> QualityAwareFusion:
 
 def run_model(model: QualityAwareFusion, samples: Samples) -> FusionOutput:
     """Ask a model that predicts in float64 (`in_double`) about N samples, some thousand at a time."""
-    parts: list[FusionOutput] = []
+    with torch.inference_mode():
+        return FusionOutput.joined([model(inputs, present) for inputs, present in _parts(model, samples)])
+
+
+def ask_in_patterns(
+    model: QualityAwareFusion, samples: Samples
+) -> Callable[[NDArray[np.bool_], NDArray[np.bool_]], FusionOutput]:
+    """Ask a model that predicts in float64 about samples in many patterns of availability.
+
+    Parameters
+    ----------
+    model : QualityAwareFusion
+        From `in_double`.
+    samples : Samples
+        N samples. What each modality says by itself is found out at once, and held.
+
+    Returns
+    -------
+    callable
+        From which of the samples [N] and the modalities they keep [M] to what `run_model` would give.
+    """
+    with torch.inference_mode():
+        asked = [(*model.opinions(*part), part[1]) for part in _parts(model, samples)]
+        logits, of_parts, judged, there = zip(*asked, strict=True)
+        f, present = torch.cat(logits), torch.cat(there)
+        features, vectors = _joined(of_parts), _joined(judged)
+        credibility = model.uncertainty
+        evidence = credibility.evidence(vectors, f) if isinstance(credibility, Credibility) else None
+
+    def ask(rows: NDArray[np.bool_], kept: NDArray[np.bool_]) -> FusionOutput:
+        chosen, there = (torch.from_numpy(mask).to(f.device) for mask in (rows, kept))
+        with torch.inference_mode():
+            h = [v[chosen] for v in features]
+            return model.fuse(f[chosen], h, (), present[chosen] & there, None if evidence is None else evidence[chosen])
+
+    return ask
+
+
+def _joined(parts: Sequence[list[Tensor]]) -> list[Tensor]:
+    return [torch.cat(of_one) for of_one in zip(*parts, strict=True)]
+
+
+def _parts(model: QualityAwareFusion, samples: Samples) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
+    """Give inputs and present of some thousand samples at a time, where the model is."""
     device = next(model.parameters()).device
     step = _TUNED_ROWS if any(isinstance(encoder, TunedEncoder) for encoder in model.encoders) else _ROWS
-    with torch.inference_mode():
-        for start in range(0, len(samples), step):
-            rows = slice(start, start + step)
-            present = samples.present[rows]
-            # What is absent throughout needs no encoder.
-            there = [name for m, name in enumerate(samples.modalities) if present[:, m].any()]
-            inputs = {name: torch.from_numpy(samples.features[name][rows]).to(device).double() for name in there}
-            parts.append(model(inputs, torch.from_numpy(present).to(device)))
-    return FusionOutput.joined(parts)
+    for start in range(0, len(samples), step):
+        rows = slice(start, start + step)
+        present = samples.present[rows]
+        # What is absent throughout needs no encoder.
+        there = [name for m, name in enumerate(samples.modalities) if present[:, m].any()]
+        inputs = {name: torch.from_numpy(samples.features[name][rows]).to(device).double() for name in there}
+        yield inputs, torch.from_numpy(present).to(device)

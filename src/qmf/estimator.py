@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted
 
 from qmf.answering import AnsweringMixin
-from qmf.assembly import build_model, in_double, run_model, tensor_batches
+from qmf.assembly import ask_in_patterns, build_model, in_double, run_model, tensor_batches
 from qmf.calibration import PatternCalibration
 from qmf.data import (
     RawSamples,
@@ -400,6 +400,10 @@ warmup_epochs, clip_norm, patience, monitor, precision, compile, shard
 
     def _outputs(self, samples: Samples) -> FusionArrays:
         return run_model(self._predictor, samples).to_arrays()
+
+    def _in_patterns(self, samples: Samples) -> Callable[[NDArray[np.bool_], NDArray[np.bool_]], FusionArrays]:
+        asked = ask_in_patterns(self._predictor, samples)
+        return lambda chosen, kept: asked(chosen, kept).to_arrays()
 
     def _labels(self, samples: Samples) -> NDArray[Any]:
         if samples.labels is None:

@@ -79,6 +79,7 @@ def fuse_credible(
     present: Tensor | None,
     weighting: nn.Module,
     joint: Tensor | None = None,
+    evidence: Tensor | None = None,
 ) -> FusionOutput:
     """Turn unimodal logits into weights by credibility and the posterior of the classes.
 
@@ -96,6 +97,8 @@ def fuse_credible(
         As in `fuse_logits`; not asked in training.
     joint : Tensor [B, K], optional
         Logits of a head that sees the features of all modalities; counts where all are there.
+    evidence : Tensor [B, M], optional
+        What `credibility` said of `vectors`, which then are not looked at.
 
     Returns
     -------
@@ -108,7 +111,7 @@ def fuse_credible(
         output = fuse_logits(unimodal_logits, equal, present, ConstantWeights())
         return output if joint is None else output._replace(logits=_where_complete(joint, output.logits, present))
     f = full_precision(unimodal_logits)
-    evidence = credibility.evidence(vectors, f)
+    evidence = credibility.evidence(vectors, f) if evidence is None else evidence
     belief = believe(f, evidence, present, None if joint is None else full_precision(joint))
     output = fuse_logits(f, belief.uncertainty, present, weighting)
     nothing = ~output.present.any(dim=-1, keepdim=True)
@@ -228,12 +231,23 @@ class QualityAwareFusion(nn.Module):
             device, the last two are not looked for: such a row's outputs are NaN, such a modality counts as absent.)
         """
         present = which_are_there(inputs, present, self.modalities)
+        return self.fuse(*self.opinions(inputs, present), present)
+
+    def opinions(
+        self, inputs: Mapping[str, Tensor], present: Tensor | None
+    ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+        """Give what each modality says by itself, whichever others are there: the first arguments of `fuse`."""
         x = [self._input(m, name, inputs, present) for m, name in enumerate(self.modalities)]
         features = [self._features(m, v, inputs) for m, v in enumerate(x)]
-        return self.fuse(self.heads(features), features, self._vectors(x, features), present)
+        return self.heads(features), features, self._vectors(x, features)
 
     def fuse(
-        self, logits: Tensor, features: Sequence[Tensor], vectors: Sequence[Tensor], present: Tensor | None
+        self,
+        logits: Tensor,
+        features: Sequence[Tensor],
+        vectors: Sequence[Tensor],
+        present: Tensor | None,
+        evidence: Tensor | None = None,
     ) -> FusionOutput:
         """Do what follows the encoders and heads.
 
@@ -247,11 +261,13 @@ class QualityAwareFusion(nn.Module):
             What typicality is judged by; not looked at in training.
         present : Tensor [B, M], bool, or None
             True where a modality is there; None = everywhere.
+        evidence : Tensor [B, M], optional
+            See `fuse_credible`.
         """
         f = full_precision(logits)
         if isinstance(self.uncertainty, Credibility):
             joint = None if self.joint is None else self.joint(_side_by_side(features, present))
-            return fuse_credible(f, self.uncertainty, vectors, present, self.weighting, joint)
+            return fuse_credible(f, self.uncertainty, vectors, present, self.weighting, joint, evidence)
         u = self.uncertainty(f, features)
         return fuse_logits(f, u, present, self.weighting, detach_weights=self.detach_weights)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -10,21 +10,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from qmf.energy_gradients import energy_objective
 from qmf.history import LossHistory
-from qmf.joint_gradients import joint_objective
 from qmf.logsumexp import log_sum_exp
-from qmf.objective_gradients import Recall, Terms, WantedOrder, objective_terms, wanted_order
+from qmf.objective_gradients import Recall, Terms, objective_terms
 from qmf.presets import get_preset
 from qmf.ranking import Pairs, ranking_loss
 from qmf.types import FusionOutput
 from qmf.uncertainty import UncertaintyEstimator
-from qmf.weighting import LinearWeights
 
-__all__ = ["ObjectiveTerms", "QMFObjective", "Record"]
-
-Record = Callable[[Tensor, Tensor], None]
-"""Takes samples [B] and their unimodal losses [B, M]."""
+__all__ = ["ObjectiveTerms", "QMFObjective"]
 
 
 class ObjectiveTerms(NamedTuple):
@@ -141,7 +135,7 @@ class QMFObjective(nn.Module):
             real = (index >= 0)[:, None]
             there = output.present & real
             share, index = self._share(torch.cat([real, there], dim=1), target), index.clamp(min=0)
-        recall = partial(self._recall, index=index, there=there)
+        recall = partial(self.recall, index=index, there=there)
         if plain:
             f, w, gap = output.unimodal_logits, output.weights, self.choices.gap
             terms = objective_terms(output.logits, f, w, target, share, recall, self.lambda_, gap)
@@ -156,125 +150,23 @@ class QMFObjective(nn.Module):
         """True without class weights, smoothing and pairs beyond adjacent ones: then gradients are written out."""
         return self.class_weights is None and not self.label_smoothing and self.pairs == "adjacent"
 
-    def of_energy(
-        self,
-        f: Tensor,
-        target: Tensor,
-        index: Tensor,
-        weighting: LinearWeights,
-        *,
-        detach_weights: bool,
-        wanted: WantedOrder | None = None,
-        record: Record | None = None,
-    ) -> tuple[ObjectiveTerms, Tensor]:
-        """Give the objective of a batch that is complete, and its gradient, for energy and linear weights.
-
-        To be called where autograd is off.
-
-        Parameters
-        ----------
-        f : Tensor [M, 1, K, B]
-            Unimodal logits, all there.
-        target, index
-            As in `forward`; no filler rows.
-        weighting : LinearWeights
-            Gives the weights.
-        detach_weights : bool
-            See `qmf.presets.Preset`.
-        wanted : WantedOrder [M, B], optional
-            What `wanted_ahead` gave for this batch.
-        record : callable, optional
-            Is given the samples [B] and their losses [B, M] in place of the history, which is to get them before the
-            epoch ends. Only together with `wanted`.
-
-        Returns
-        -------
-        terms : ObjectiveTerms
-            As `forward` gives them, if the objective is `plain` and no estimator has a loss of its own.
-        gradient : Tensor [M, 1, K, B]
-            For `f`.
-        """
-
-        def recall(cost: Tensor) -> WantedOrder | None:
-            order, losses = wanted, cost[:, 0].T
-            if order is not None:
-                (record or self.record)(index, losses)
-            elif (known := self._recall(losses, index=index, there=None)) is not None:
-                order = wanted_order(known[0].T, known[1].T, self.choices.gap, dim=1)
-            return None if order is None else WantedOrder(order.g[:, None], order.size[:, None])
-
-        alpha, beta = weighting.alpha, weighting.beta
-        gradient, fused, cost, ranking = energy_objective(
-            f,
-            target[None],
-            recall,
-            alpha=alpha,
-            beta=beta,
-            lambda_=self.lambda_,
-            detach_weights=detach_weights,
-        )
-        unimodal = cost.mean(dim=2)[:, 0]
-        ranked = torch.zeros_like(unimodal) if ranking is None else ranking[:, 0]
-        loss = fused[0] + unimodal.sum() + self.lambda_ * ranked.sum()
-        return ObjectiveTerms(loss, fused[0], unimodal, ranked, None), gradient
+    def recall(self, unimodal_loss: Tensor, *, index: Tensor, there: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        """Give ``kappa`` and where it is known, and record the losses; None where nothing is ranked."""
+        if self.history is None:
+            return None
+        if self.choices.record_first or not self.lambda_:
+            self.record(index, unimodal_loss, there)
+        if not self.lambda_:
+            return None
+        kappa, known = self.history.kappa(index)
+        if not self.choices.record_first:
+            self.record(index, unimodal_loss, there)
+        return kappa, known if there is None else known & there
 
     def record(self, index: Tensor, losses: Tensor, there: Tensor | None = None) -> None:
         """Take losses [B, M] of some samples into the history, if there is one and in training mode."""
         if self.training and self.history is not None:
             self.history.record(index, losses, there)
-
-    def wanted_ahead(self, index: Tensor, batch_size: int) -> WantedOrder | None:
-        """Give what the history wants in several batches that follow each other, in one go instead of batch by batch.
-
-        That is the same where no sample comes twice. Beside small encoders it saves a tenth of a step.
-
-        Parameters
-        ----------
-        index : Tensor [n B], int64
-            The samples of n batches.
-        batch_size : int
-            B.
-
-        Returns
-        -------
-        WantedOrder [M, n, B] or None
-            None where nothing is ranked, or the history takes a batch's losses before it is asked.
-        """
-        if self.history is None or not self.lambda_ or self.choices.record_first:
-            return None
-        kappa, known = (v.T.unflatten(1, (-1, batch_size)) for v in self.history.kappa(index))
-        return wanted_order(kappa, known, self.choices.gap, dim=2)
-
-    def of_joint(
-        self, f: Tensor, joint: Tensor, target: Tensor, index: Tensor, *, record: Record | None = None
-    ) -> tuple[ObjectiveTerms, Tensor, Tensor]:
-        """Give the objective of a batch that is complete, and its gradients, for equal weights and a joint head.
-
-        To be called where autograd is off.
-
-        Parameters
-        ----------
-        f, joint, target
-            As in `qmf.joint_gradients.joint_objective`.
-        index : Tensor [B], int64
-            As in `forward`; no filler rows.
-        record : callable, optional
-            As in `of_energy`.
-
-        Returns
-        -------
-        terms : ObjectiveTerms
-            As `forward` gives them, if the objective is `plain` and has no regulariser.
-        gradient : Tensor [M, K, B]
-            For `f`.
-        of_joint : Tensor [K, B]
-            For `joint`.
-        """
-        terms = joint_objective(f, joint, target, lambda cost: (record or self.record)(index, cost.T))
-        unimodal = terms.cost.mean(dim=1)
-        loss = terms.fused + unimodal.sum()
-        result = ObjectiveTerms(loss, terms.fused, unimodal, torch.zeros_like(unimodal), None)
-        return result, terms.gradient, terms.of_joint
 
     def _by_autograd(self, output: FusionOutput, target: Tensor, share: Tensor | None, recall: Recall) -> Terms:
         # The fused and all unimodal logits in one pass: [B, 1 + M, K].
@@ -311,19 +203,6 @@ class QMFObjective(nn.Module):
         if self.class_weights is None and not self.label_smoothing:
             return cost.detach()
         return self._cross_entropy(logits.detach(), target, None, 0.0)
-
-    def _recall(self, unimodal_loss: Tensor, *, index: Tensor, there: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        """Give ``kappa`` and where it is known, and record the losses; None where nothing is ranked."""
-        if self.history is None:
-            return None
-        if self.choices.record_first or not self.lambda_:
-            self.record(index, unimodal_loss, there)
-        if not self.lambda_:
-            return None
-        kappa, known = self.history.kappa(index)
-        if not self.choices.record_first:
-            self.record(index, unimodal_loss, there)
-        return kappa, known if there is None else known & there
 
     def _auxiliary(self, output: FusionOutput, target: Tensor, there: Tensor) -> Tensor | None:
         if self._auxiliary_loss is None:

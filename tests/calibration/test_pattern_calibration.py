@@ -35,10 +35,12 @@ class World:
         return Answers(logits, alone, np.full((len(rows), M), np.nan))
 
     def calibrate(self, order=None, seed=0):
-        if order is None:
-            return calibrate_patterns(self.ask, self.present, self.y, self.ids, seed=seed)
-        ask = lambda rows, kept: self.ask(order[rows], kept)  # noqa: E731
-        return calibrate_patterns(ask, self.present[order], self.y[order], self.ids[order], seed=seed)
+        order = np.arange(len(self.y)) if order is None else order
+
+        def look(rows):
+            return lambda chosen, kept: self.ask(order[rows[chosen]], kept)
+
+        return calibrate_patterns(look, self.present[order], self.y[order], self.ids[order], seed=seed)
 
 
 @pytest.fixture(scope="module")

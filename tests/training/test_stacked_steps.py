@@ -11,7 +11,8 @@ from qmf.objective import QMFObjective
 from qmf.objective_gradients import wanted_order
 from qmf.training import TensorBatches, TrainingSettings, train
 from qmf.training.dropout_draws import DropoutDraws
-from qmf.training.stacked_steps import StackedSteps, can_be_stacked
+from qmf.training.stackable import can_be_stacked
+from qmf.training.stacked_steps import StackedSteps
 
 N, B, H, K = 30, 11, 8, 3
 CPU = torch.device("cpu")

@@ -14,7 +14,7 @@ from qmf.calibration.patterns import patterns_to_calibrate
 from qmf.calibration.temperature import best_temperature, left_out_temperatures
 from qmf.conformal import aps_scores, lac_scores
 
-__all__ = ["FEWEST", "Answers", "calibrate_patterns"]
+__all__ = ["FEWEST", "Answers", "Ask", "calibrate_patterns"]
 
 FEWEST = 50  # held-out samples of a pattern
 _MOST = 5_000  # held-out samples altogether: more change a quantile by less than 0.5 points
@@ -40,8 +40,12 @@ class Answers(NamedTuple):
     evidence: FloatArray
 
 
+Ask = Callable[[NDArray[np.bool_], NDArray[np.bool_]], Answers]
+"""From which of n samples, and the modalities they keep [M], to what the model then gives about them."""
+
+
 def calibrate_patterns(
-    ask: Callable[[NDArray[np.intp], NDArray[np.bool_]], Answers],
+    look: Callable[[NDArray[np.intp]], Ask],
     present: NDArray[np.bool_],
     target: NDArray[np.integer],
     ids: NDArray[np.str_],
@@ -52,8 +56,8 @@ def calibrate_patterns(
 
     Parameters
     ----------
-    ask : callable
-        From positions of samples [n] and the modalities they keep [M] to what the model then gives about them.
+    look : callable
+        From positions of samples [n] to how the model is asked about them.
     present : ndarray [N, M], bool
         Of the held-out samples.
     target : ndarray [N], int
@@ -82,12 +86,13 @@ def calibrate_patterns(
     rows = np.sort(np.argsort(order, kind="stable")[:_MOST])
     present, target, ids = present[rows], target[rows], ids[rows]
     u = uniform_draws(seed, "aps of held-out", ids)
+    ask = look(rows)
     kept, found = [], []
     for pattern in patterns_to_calibrate(present):
         there: NDArray[np.bool_] = np.all(present[:, pattern], axis=1)
         if there.sum() < FEWEST:
             continue
-        one = _calibrate(ask(rows[there], pattern), pattern, target[there], u[there])
+        one = _calibrate(ask(there, pattern), pattern, target[there], u[there])
         kept.append(pattern)
         found.append({name: _spread(values, there) for name, values in one.items()})
     if not kept:

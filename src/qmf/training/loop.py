@@ -34,7 +34,8 @@ from qmf.training.random_state import seeded
 from qmf.training.run_state import RunState
 from qmf.training.settings import TrainingSettings
 from qmf.training.sharding import agree_on_buffers, divided, whole
-from qmf.training.stacked_steps import StackedSteps, can_be_stacked
+from qmf.training.stackable import can_be_stacked
+from qmf.training.stacked_steps import StackedSteps
 from qmf.types import FusionOutput
 
 __all__ = ["TrainingResult", "train"]

@@ -21,7 +21,7 @@ class Ready(NamedTuple):
     kept : Tensor [M, B, H], uint8, or None
         0 where dropout drops a unit, else 1; None without dropout.
     wanted : WantedOrder [M, B] or None
-        See `qmf.objective.QMFObjective.wanted_ahead`.
+        See `qmf.written_objective.wanted_ahead`.
     """
 
     z: Tensor

@@ -19,56 +19,25 @@ from torch import Tensor, nn
 from qmf.availability import which_are_there
 from qmf.encoders import MLPEncoder
 from qmf.fusion import QualityAwareFusion
-from qmf.heads import BatchedLinearHeads
 from qmf.objective import ObjectiveTerms, QMFObjective
 from qmf.objective_gradients import WantedOrder
 from qmf.training.batches import Batch, TensorBatches
 from qmf.training.dropout_draws import DropoutDraws
 from qmf.training.flat_parameters import FlatParameters
 from qmf.training.ready import Ready
-from qmf.training.settings import TrainingSettings
 from qmf.training.stacked_heads import StackedHeads, modalities_first, models_first
 from qmf.training.workspace import Workspace
 from qmf.uncertainty import Credibility, Energy
 from qmf.weighting import LinearWeights
+from qmf.written_objective import of_energy, of_joint, wanted_ahead
 
-__all__ = ["StackedSteps", "can_be_stacked"]
+__all__ = ["StackedSteps"]
 
 _Gradients = tuple[
     Tensor | Sequence[Tensor | None], Tensor | None
 ]  # for features and logits, see `StackedHeads.backward`
 _AHEAD = 16  # batches that are prepared in one go
 _LARGEST_TABLE = 1 << 29  # bytes of standardised vectors that are kept, instead of standardising each batch anew
-
-
-def can_be_stacked(model: QualityAwareFusion, settings: TrainingSettings, device: torch.device) -> bool:
-    """Say whether `StackedSteps` trains a model: only vectors, encoders of one width, in full precision on the CPU."""
-    encoders = list(model.encoders)
-    return (
-        type(model) is QualityAwareFusion
-        and device.type == "cpu"
-        and settings.precision == "no"
-        and settings.accumulate == 1
-        and not (settings.compile or settings.shard)
-        and all(
-            type(e) is MLPEncoder and type(e.hidden) is nn.Linear and type(e.dropout) is nn.Dropout for e in encoders
-        )
-        and len({(e.out_features, e.dropout.p) for e in cast(list[MLPEncoder], encoders)}) == 1
-        and _can_be_drawn(cast(MLPEncoder, encoders[0]).dropout.p)
-        and type(model.heads) is BatchedLinearHeads
-        and all(p.requires_grad and p.dtype == torch.float32 and not p._backward_hooks for p in model.parameters())
-        and not any(_hooked(module) for module in model.modules())
-    )
-
-
-def _hooked(module: nn.Module) -> bool:
-    before, after = module._forward_pre_hooks or module._backward_pre_hooks, module._forward_hooks
-    return bool(before or after or module._backward_hooks)
-
-
-def _can_be_drawn(rate: float) -> bool:
-    """Say whether a byte can decide: a rate near 0 or 1 would become 0 or 1."""
-    return not rate or 0 < round(256 * rate) < 256
 
 
 def _linear_weights_of_energy(model: QualityAwareFusion) -> LinearWeights | None:
@@ -85,7 +54,7 @@ class StackedSteps:
     Parameters
     ----------
     model : QualityAwareFusion
-        As `can_be_stacked` wants it. Until `release`, its parameters are views of two blocks of memory.
+        As `qmf.training.stackable` wants it. Until `release`, its parameters are views of two blocks of memory.
     seed : int
         Key of what dropout draws.
     """
@@ -166,7 +135,7 @@ class StackedSteps:
         z = torch.index_select(self._table, 0, index, out=self._memory("z", len(index), self._table.shape[1]))
         kept = self._drawn(place, len(index)).split(size, dim=1) if self._bound else [None] * len(batches)
         wanted: list[WantedOrder | None] = [None] * len(batches)
-        if self._linear is not None and objective.plain and (all_wanted := objective.wanted_ahead(index, size)):
+        if self._linear is not None and objective.plain and (all_wanted := wanted_ahead(objective, index, size)):
             wanted = [WantedOrder(*parts) for parts in zip(*(v.unbind(1) for v in all_wanted), strict=True)]
         ready = map(Ready, z.split(size), kept, wanted)
         return [batch._replace(ready=parts) for batch, parts in zip(batches, ready, strict=True)]
@@ -186,7 +155,8 @@ class StackedSteps:
         h, f = self._heads.forward(z, kept)
         alone = complete and share == 1.0 and objective.plain
         if alone and self._linear is not None:
-            terms, gradient = objective.of_energy(
+            terms, gradient = of_energy(
+                objective,
                 f.permute(2, 0, 3, 1),
                 batch.target,
                 batch.index,
@@ -212,11 +182,11 @@ class StackedSteps:
         features = h[:, 0].transpose(0, 1).reshape(rows, m * hidden)
         logits = torch.addmm(joint.bias[:, None], joint.weight, features.T)
         record = None if batch.ready is None else self._record_later
-        terms, gradient, of_joint = objective.of_joint(
-            f[0].permute(1, 2, 0), logits, batch.target, batch.index, record=record
+        terms, gradient, by_joint = of_joint(
+            objective, f[0].permute(1, 2, 0), logits, batch.target, batch.index, record
         )
-        joint.weight.grad, joint.bias.grad = of_joint @ features, of_joint.sum(dim=1)
-        of_features = (of_joint.T @ joint.weight).view(rows, m, 1, hidden).permute(1, 2, 0, 3)
+        joint.weight.grad, joint.bias.grad = by_joint @ features, by_joint.sum(dim=1)
+        of_features = (by_joint.T @ joint.weight).view(rows, m, 1, hidden).permute(1, 2, 0, 3)
         return terms, (of_features, gradient.permute(2, 0, 1)[None])
 
     @torch.enable_grad()
