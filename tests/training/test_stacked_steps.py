@@ -1,5 +1,7 @@
 """Steps that are written out are those of the model under autograd."""
 
+import signal
+
 import pytest
 import torch
 from torch import nn
@@ -11,6 +13,7 @@ from qmf.objective import QMFObjective
 from qmf.objective_gradients import wanted_order
 from qmf.training import TensorBatches, TrainingSettings, train
 from qmf.training.dropout_draws import DropoutDraws
+from qmf.training.interruption import TrainingInterruptedError
 from qmf.training.stackable import can_be_stacked
 from qmf.training.stacked_steps import StackedSteps
 
@@ -192,3 +195,29 @@ def test_a_frozen_part_or_a_hook_of_the_users_own_is_left_to_autograd():
     hooked.encoders[1].register_forward_hook(lambda module, inputs, output: output)
     for model in (frozen, hooked):
         assert not can_be_stacked(model, TrainingSettings(), CPU)
+
+
+def test_a_run_stopped_between_batches_that_were_prepared_together_goes_on_as_if_it_had_not(tmp_path, monkeypatch):
+    training, settings = data(absent=False, n=211), TrainingSettings(epochs=3, batch_size=B, seed=1)
+    ends = []
+    for folder, stops in ((tmp_path / "whole", False), (tmp_path / "stopped", True)):
+        model, objective = parts(training, "paper", 0.3)
+        run, steps = StackedSteps.run, []
+
+        def counted(*args, run=run, steps=steps, **options):
+            steps.append(1)
+            if len(steps) == 26:  # the sixth step of the second epoch of 20
+                signal.raise_signal(signal.SIGTERM)
+            return run(*args, **options)
+
+        if stops:
+            monkeypatch.setattr(StackedSteps, "run", counted)
+            with pytest.raises(TrainingInterruptedError):
+                train(model, objective, training, None, settings, folder=folder)
+            monkeypatch.undo()
+            model, objective = parts(training, "paper", 0.3)
+        train(model, objective, training, None, settings, folder=folder, resume=True)
+        ends.append(model.state_dict() | objective.state_dict())
+    assert ends[0].keys() == ends[1].keys()
+    for name, value in ends[0].items():
+        assert torch.equal(value, ends[1][name]), name
