@@ -101,6 +101,19 @@ def test_killed_at_random_and_gone_on_with_gives_the_same_rows(recipe, finished,
     assert comparable(folder).equals(comparable(finished[0]))
 
 
+def test_seeds_shared_out_among_processes_give_the_rows_of_all_in_one(recipe, tmp_path):
+    loaded = load_recipe(str(recipe))
+    one = run_benchmark(loaded, tmp_path / "one", methods=("paper",), seeds=range(3), jobs=1)
+    two = run_benchmark(loaded, tmp_path / "two", methods=("paper",), seeds=range(3), jobs=2)
+    assert len(one) == len(two) == 14 * 3
+    for a, b in zip(one, two, strict=True):
+        assert (a["condition"], a["seed"]) == (b["condition"], b["seed"])
+        assert a["nll"] == pytest.approx(b["nll"], abs=1e-4)
+    kept = [sorted(path.name for path in (tmp_path / run / "cells").rglob("*.safetensors")) for run in ("one", "two")]
+    assert kept[0] == kept[1]
+    assert all(name.endswith("-0.safetensors") for name in kept[0])
+
+
 def test_more_seeds_and_methods_are_added_to_what_is_there(recipe, tmp_path):
     given = load_recipe(str(recipe))
     first = run_benchmark(given, tmp_path / "out", methods=["static"], seeds=[0])

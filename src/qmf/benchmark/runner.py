@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +17,7 @@ from qmf.benchmark.conditions import Condition
 from qmf.benchmark.data import Task, load_seed, prepare_task
 from qmf.benchmark.methods import METHODS, find_method
 from qmf.benchmark.recipe import Recipe
+from qmf.benchmark.workers import WORKER_ENVIRONMENT, shared_out, worker_pool
 from qmf.errors import ConfigError, RunError
 from qmf.files import atomic_path, atomic_write_text
 from qmf.model_folder import package_versions
@@ -26,13 +25,11 @@ from qmf.model_folder import package_versions
 __all__ = ["Progress", "Unit", "read_rows", "run_benchmark", "sample_file"]
 
 _SETTINGS = "benchmark.json"
-# Memory given back to the system after each step costs more than the step: keep it. Read when a process starts.
-_WORKER = {"OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": "4000000000", "MALLOC_TRIM_THRESHOLD_": "8000000000"}
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Work for one process: a method, all its seeds trained together, asked about every condition.
+    """Work for one process: a method, some or all of its seeds trained together, asked about every condition.
 
     Attributes
     ----------
@@ -41,7 +38,7 @@ class Unit:
     method : str
         Its name.
     seeds : tuple of int
-        Those that are not done yet.
+        Which; at least one is not done yet.
     conditions : tuple of Condition
         All of them.
     budget : Budget
@@ -50,6 +47,8 @@ class Unit:
         K.
     options : dict of str to float
         Of the method itself.
+    shown : int
+        The seed whose samples are kept for the report.
     """
 
     folder: str
@@ -59,6 +58,7 @@ class Unit:
     budget: Budget
     num_classes: int
     options: dict[str, float]
+    shown: int
 
 
 Progress = Callable[[str, int, int], None]
@@ -90,7 +90,7 @@ def run_benchmark(
     seeds : sequence of int
         Each has its own split, initial weights, order and damage.
     jobs : int
-        Processes, with the engine local.
+        Processes, with the engine local. Where there are fewer methods, the seeds of each are shared out among them.
     trials : int
         Settings tried for each method on a part of the training data, by Optuna; 0 = those of the recipe.
     engine : {"local", "ray"}
@@ -121,7 +121,14 @@ def run_benchmark(
     _claim(folder, recipe, trials)
     task = prepare_task(recipe, seeds, folder / "data", say)
     _write_environment(folder, recipe, task)
-    units = [unit for name in names if (unit := _unit(folder, name, seeds, task, recipe.budget.budget()))]
+    # Settings are chosen from all seeds of a method; what a cluster has is not known here.
+    groups = 1 if trials or engine == "ray" else -(-jobs // len(names))
+    units = [
+        unit
+        for name in names
+        for group in shared_out(seeds, groups)
+        if (unit := _unit(folder, name, group, task, recipe.budget.budget(), seeds[0]))
+    ]
     total = len(names) * len(seeds) * len(task.conditions)
     missing = sum(len(unit.seeds) for unit in units) * len(task.conditions)
     progress("found", total - missing, total)
@@ -180,19 +187,18 @@ def _claim(folder: Path, recipe: Recipe, trials: int) -> None:
         atomic_write_text(path, json.dumps(settings, indent=1))
 
 
-def _unit(folder: Path, name: str, seeds: Sequence[int], task: Task, budget: Budget) -> Unit | None:
+def _unit(folder: Path, name: str, seeds: Sequence[int], task: Task, budget: Budget, shown: int) -> Unit | None:
     left = tuple(seed for seed in seeds if any(not _cell(folder, name, c, seed).is_file() for c in task.conditions))
     if not left:
         return None
     # All seeds train together again, so that a run that was killed gives the numbers of one that was not.
-    return Unit(str(folder.absolute()), name, tuple(seeds), task.conditions, budget, len(task.classes), {})
+    return Unit(str(folder.absolute()), name, tuple(seeds), task.conditions, budget, len(task.classes), {}, shown)
 
 
 def _run_all(units: list[Unit], jobs: int, trials: int) -> Iterator[tuple[Unit, Exception | None]]:
     if not units:
         return
-    context = multiprocessing.get_context("spawn")
-    with _environment(_WORKER), ProcessPoolExecutor(jobs, context) as pool:
+    with worker_pool(jobs) as pool:
         waiting = {pool.submit(_run, unit, trials): unit for unit in units}
         while waiting:
             finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
@@ -210,7 +216,7 @@ def _run_by_ray(units: list[Unit], trials: int) -> Iterator[tuple[Unit, Exceptio
 
     if units:
         with cluster():
-            yield from in_order_of_ending(partial(_run, trials=trials), units, environment=_WORKER)
+            yield from in_order_of_ending(partial(_run, trials=trials), units, environment=WORKER_ENVIRONMENT)
 
 
 def _run(unit: Unit, trials: int) -> None:
@@ -244,7 +250,7 @@ def _run(unit: Unit, trials: int) -> None:
             row |= {f"setting:{key}": value for key, value in (asdict(budget) | unit.options).items()}
             path = _cell(folder, unit.method, condition, seed)
             path.parent.mkdir(parents=True, exist_ok=True)
-            if s == 0 and not condition.missing:
+            if seed == unit.shown and not condition.missing:
                 with atomic_path(sample_file(folder, unit.method, condition.name, seed)) as temporary:
                     save_file(sample_arrays(output, part), temporary)
             if not path.exists():
@@ -280,18 +286,3 @@ def _write_results(folder: Path, rows: list[dict[str, Any]]) -> None:
         frame.write_parquet(temporary)
     finite = [{key: None if value != value else value for key, value in row.items()} for row in rows]
     atomic_write_text(folder / "results.json", json.dumps(finite, ensure_ascii=False))
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set variables that child processes read when they start."""
-    before = {key: os.environ.get(key) for key in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for key, value in before.items():
-            if value is None:
-                del os.environ[key]
-            else:
-                os.environ[key] = value
