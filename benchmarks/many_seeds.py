@@ -15,7 +15,7 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def main() -> None:
     arguments = parser.parse_args()
     seeds, budget = tuple(range(arguments.seeds)), Budget(epochs=arguments.epochs)
     with tempfile.TemporaryDirectory() as folder, worker_pool(arguments.jobs) as pool:
-        prepare_task(load_recipe("handwritten"), seeds, Path(folder), lambda text: None)
+        prepare(folder, seeds)
         groups = shared_out(seeds, arguments.jobs)
 
         def shared() -> None:
@@ -75,6 +75,11 @@ def main() -> None:
             ratios = [row[alone] / row[together] for row in times]
             rounds = ", ".join(f"{r:.2f}" for r in ratios)
             print(f"{list(ways)[alone]} / {list(ways)[together]}: {statistics.median(ratios):.2f} (rounds: {rounds})")
+
+
+def prepare(folder: str, seeds: Sequence[int]) -> None:
+    """Write the data of these seeds into a folder."""
+    prepare_task(load_recipe("handwritten"), seeds, Path(folder), lambda text: None)
 
 
 def train(folder: str, seeds: tuple[int, ...], budget: Budget) -> None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -25,7 +26,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from many_seeds import training_parts
+from many_seeds import prepare, training_part
 from qmf.benchmark.budget import Budget
 from qmf.benchmark.methods import METHODS
 from qmf.benchmark.methods.base import Method
@@ -155,7 +156,9 @@ def frozen(rounds: int) -> None:
 
 def seeds(rounds: int) -> None:
     numbers, budget = list(range(10)), Budget(epochs=10)
-    parts = training_parts(numbers)
+    with tempfile.TemporaryDirectory() as folder:
+        prepare(folder, numbers)
+        parts = [training_part(folder, seed) for seed in numbers]
     widths = {name: x.shape[1] for name, x in parts[0].features.items()}
 
     def make() -> Method:

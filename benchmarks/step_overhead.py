@@ -33,7 +33,8 @@ from qmf.training import mapped_storage
 from qmf.training.batches import Batch
 from qmf.training.optimisation import build_optimizer
 from qmf.training.settings import TrainingSettings
-from qmf.training.stacked_steps import StackedSteps, can_be_stacked
+from qmf.training.stackable import can_be_stacked
+from qmf.training.stacked_steps import StackedSteps
 
 CLASSES = 10
 
@@ -127,7 +128,7 @@ def fit_step(case: Case, history: LossHistory) -> Callable[[], None]:
     assert can_be_stacked(model, TrainingSettings(), target.device)
     steps = StackedSteps(model, seed=0)
     objective = QMFObjective(len(history.total), len(case.inputs), history=history)
-    optimizer = build_optimizer(steps.named_parameters(), TrainingSettings())
+    optimizer = build_optimizer(steps.named_parameters(), TrainingSettings(), in_blocks=True)
     batches = known_batches(history, target, len(case.inputs))
     turn = iter(range(10**9))
 
