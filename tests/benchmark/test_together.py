@@ -74,6 +74,33 @@ def test_bytes_are_those_of_the_generator(drawn_before, n):
     assert drawn.tobytes() == second.bytes(n)
 
 
+@pytest.mark.parametrize("name", ["paper", "official-rgbd", "official-text-image"])
+def test_traced_training_is_that_of_steps_that_are_written_out(name, monkeypatch):
+    """Over several epochs: the bounds of the history are known from the second on."""
+    budget = Budget(epochs=4, batch_size=16, hidden=8, dropout=0.1)
+    trained = []
+    for traced in (False, True):
+        if traced:
+            monkeypatch.setattr(METHODS[name], "written_step", lambda self, *given: None)
+        make = lambda: METHODS[name](WIDTHS, 3, hidden=8, dropout=0.1, ranking_weight=1.0)  # noqa: E731
+        trained.append(train_together(make, [part(0), part(1)], [0, 1], budget).models)
+    for a, b in zip(*trained, strict=True):
+        for (key, p), q in zip(a.named_parameters(), b.parameters(), strict=True):
+            torch.testing.assert_close(p, q, rtol=1e-4, atol=1e-5, msg=lambda text, key=key: f"{key}: {text}")
+
+
+def test_a_tensor_given_twice_is_not_traced():
+    model = METHODS["simplex"](WIDTHS, 3, hidden=8, dropout=0.0).train()
+    params, _ = stack_module_state([model])
+    shared = {name: p for name, p in params.items() if not name.startswith("encoders.")}
+    loss = VectorisedLoss(model, [*shared], complete=True)
+    h, f, twice = [torch.randn(1, 9, 8) for _ in WIDTHS], torch.randn(1, 9, 2, 3), torch.zeros(1, 2)
+    step = Step(torch.tensor(0.0), torch.zeros(1, 9, 2), torch.zeros(1, 9, 2), twice, twice)
+    there, target = torch.ones(1, 9, 2, dtype=torch.bool), torch.zeros(1, 9, dtype=torch.int64)
+    with pytest.raises(ValueError, match="given twice"):
+        loss(h, f, list(shared.values()), [], there, target, step)
+
+
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("complete", [True, False])
 def test_the_traced_loss_has_the_gradients_that_autograd_gives_model_by_model(name, complete):

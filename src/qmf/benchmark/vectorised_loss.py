@@ -74,6 +74,8 @@ class VectorisedLoss:
             return self._losses(list(flat[:m]), flat[m], own, state[len(params) :], there, classes, Step(*flat[-5:]))
 
         if present.shape not in self.traced:
+            if len({id(tensor) for tensor in flat}) < len(flat):
+                raise ValueError("one tensor is given twice: a traced graph would take them for one in all later steps")
             with torch.enable_grad():
                 traced = make_fx(losses)(*flat)
             self.traced[present.shape] = simplified(traced, len(flat) - 7 if self.complete else None)

@@ -76,7 +76,7 @@ class _Training:
         self.complete = bool(self.present.all())
         self.target = torch.from_numpy(np.concatenate([part.target for part in parts])).to(device)
         self.total, self.count = (torch.zeros(self.present.shape, device=device) for _ in range(2))
-        self.low = self.scale = torch.zeros(len(seeds), len(self.widths), device=device)
+        self.low, self.scale = (torch.zeros(len(seeds), len(self.widths), device=device) for _ in range(2))
         dropouts = {name: m for name, m in self.model.named_modules() if isinstance(m, GivenDropout) and m.rate > 0}
         self.masks = _Masks(dropouts, len(self.widths))
         # On the host, anew in each epoch: 0 where dropped, else 1.
