@@ -110,9 +110,9 @@ def report(name: str, seeds: list[int]) -> None:
     widths, classes = dict(zip(task.modalities, task.widths, strict=True)), len(task.classes)
     parts = [d.training for d in data]
 
-    def accuracy(method: type[Method], tests: list[dict[str, Part]]) -> dict[str, float]:
+    def accuracy(method: type[Method], tests: list[dict[str, Part]], **options: float) -> dict[str, float]:
         def make() -> Method:
-            return method(widths, classes, hidden=budget.hidden, dropout=budget.dropout)
+            return method(widths, classes, hidden=budget.hidden, dropout=budget.dropout, **options)
 
         trained = train_together(make, parts, seeds, budget)
         found: dict[str, list[float]] = {}
@@ -127,7 +127,7 @@ def report(name: str, seeds: list[int]) -> None:
         {title: damaged(d.tests[CLEAN.name], d.training, title, seed) for title in UNSEEN}
         for d, seed in zip(data, seeds, strict=True)
     ]
-    rows = {METHODS[m].title: accuracy(METHODS[m], unseen) for m in BASELINES}
+    rows = {METHODS[m].title: accuracy(METHODS[m], unseen, **recipe.options.get(m, {})) for m in BASELINES}
     table(f"{name}: damage added afterwards", rows)
 
 

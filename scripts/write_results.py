@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from qmf.benchmark.statistics import ORACLE
-from qmf.benchmark.summary import Summary, accuracy_rows, load_summary, markdown_table
+from qmf.benchmark.summary import Summary, accuracy_rows, load_summary, markdown_table, settings_of
 from qmf.files import atomic_write_text
 
 PAGE = Path(__file__).parents[1] / "docs" / "results.md"
@@ -36,7 +36,9 @@ def section(summary: Summary) -> str:
         f"## {env['title']}",
         "",
         f"`{command}`, {env['date']}, {env['machine']}; {env['num_train']} training and {env['num_test']} test samples,"
-        f" {n} seeds. Accuracy in %; each situation is the mean over seeds.",
+        f" {n} seeds. Accuracy in %; each situation is the mean over seeds. "
+        + "; ".join(f"{title}: {text}" for title, text in settings_of(summary.rows).items())
+        + ".",
         "",
     ]
     if env["note"]:

@@ -75,7 +75,7 @@ class ModelConfig(_Section):
     preset: str = Field("robust", description="robust, paper, official-rgbd, official-text-image or static.")
     uncertainty: str | None = Field(None, description="Estimator instead of the preset's, e.g. entropy.")
     weighting: str | None = Field(
-        None, description="Map to weights instead of the preset's: linear, simplex, reserved, constant."
+        None, description="Map to weights instead of the preset's: linear, linear:BETA, simplex, reserved, constant."
     )
     hidden: int = Field(128, ge=1, description="Width of each encoder's hidden layer.")
     dropout: float = Field(0.3, ge=0, lt=1, description="Dropout in each encoder.")

@@ -68,7 +68,8 @@ class QMFClassifier(TrainingInputMixin, AnsweringMixin, ModelFolderMixin, Classi
         Variant of the method; see `qmf.presets`. `robust` stays right where a modality goes bad; `paper` is the method
         as published.
     uncertainty, weighting : str, optional
-        Override the preset; keys of `qmf.uncertainty.ESTIMATORS` and `qmf.weighting.WEIGHTINGS`.
+        Override the preset; keys of `qmf.uncertainty.ESTIMATORS` and `qmf.weighting.WEIGHTINGS`, or "linear:BETA" for
+        linear weights with another intercept.
     views : mapping of str to columns, optional
         For a data frame: a column name, a list of them, or a pattern such as "fou_*". For an array: indices or slice.
     modalities : mapping of str to str or mapping, optional

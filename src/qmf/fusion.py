@@ -141,7 +141,8 @@ class QualityAwareFusion(nn.Module):
     uncertainty : str or UncertaintyEstimator, optional
         Overrides the preset's estimator: a key of `qmf.uncertainty.ESTIMATORS` or a module of your own.
     weighting : str or nn.Module, optional
-        Overrides the preset's map from uncertainty to weight: a key of `qmf.weighting.WEIGHTINGS` or your own.
+        Overrides the preset's map from uncertainty to weight: a key of `qmf.weighting.WEIGHTINGS`, "linear:BETA" or
+        your own.
     heads : mapping of str to nn.Module, optional
         From features to logits ``[B, K]``. By default a linear layer per modality, for which each encoder must have an
         attribute ``out_features``. Give ``nn.Identity()`` where an encoder already gives logits.

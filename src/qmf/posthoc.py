@@ -47,7 +47,7 @@ def fuse(
     uncertainty : str, optional
         Overrides the preset: a key of `qmf.uncertainty.ESTIMATORS` that needs logits only.
     weighting : str, optional
-        Overrides the preset: a key of `qmf.weighting.WEIGHTINGS`.
+        Overrides the preset: a key of `qmf.weighting.WEIGHTINGS`, or "linear:BETA".
     temperature : mapping of str to float, optional
         Each modality's logits are divided by its temperature first; 1 where not given.
     classes : sequence of K labels, optional

@@ -26,7 +26,7 @@ class LinearWeights(nn.Module):
     alpha : float, default -0.1
         Slope, negative.
     beta : float, default 0
-        Intercept.
+        Intercept: the larger, the more equal the weights.
 
     Raises
     ------
@@ -148,7 +148,7 @@ def named_weighting(given: str | None, usual: str, ceiling: float | None) -> nn.
     Parameters
     ----------
     given : str or None
-        Key of `WEIGHTINGS` that was asked for.
+        Key of `WEIGHTINGS` that was asked for; "linear:2" is linear with ``beta = 2``.
     usual : str
         The preset's, where none was; "linear" gives way to "simplex" where `ceiling` is infinite.
     ceiling : float or None
@@ -163,21 +163,35 @@ def named_weighting(given: str | None, usual: str, ceiling: float | None) -> nn.
     Raises
     ------
     ConfigError
-        If there is none of that name, or linear weights are asked for that would be negative whatever ``beta``.
+        If there is none of that name, ``beta`` is no number, or linear weights are asked for that would be negative.
 
     References
     ----------
     QMF (Zhang et al., ICML 2023), section 3.3: ``alpha^m < 0``, and some ``beta^m`` meets any static weight.
     """
     unbounded = ceiling == math.inf
-    name = given or ("simplex" if unbounded and usual == "linear" else usual)
-    if name not in WEIGHTINGS:
-        raise ConfigError(f"weighting={name!r} does not exist; expected one of {', '.join(WEIGHTINGS)}.")
+    name, colon, intercept = (given or ("simplex" if unbounded and usual == "linear" else usual)).partition(":")
+    if name not in WEIGHTINGS or (colon and name != "linear"):
+        raise ConfigError(f"weighting={given!r} does not exist; expected one of {', '.join(WEIGHTINGS)}, linear:BETA.")
     if name == "linear" and unbounded:
         raise ConfigError(
             "weighting='linear': this uncertainty has no upper bound, so that weights would be negative; expected"
             " 'simplex', 'reserved' or 'constant'."
         )
-    if name == "linear" and ceiling is not None:
-        return LinearWeights(beta=-LinearWeights().alpha * ceiling)
+    least = -LinearWeights().alpha * (ceiling or 0.0)
+    if name == "linear":
+        return LinearWeights(beta=_intercept(intercept, least) if colon else least)
     return WEIGHTINGS[name]()
+
+
+def _intercept(text: str, least: float) -> float:
+    try:
+        beta = float(text)
+    except ValueError:
+        beta = math.nan
+    if not least <= beta < math.inf:
+        raise ConfigError(
+            f"weighting='linear:{text}': expected a number of at least {least:g} after the colon, so that no weight is"
+            " negative."
+        )
+    return beta

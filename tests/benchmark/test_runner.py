@@ -16,6 +16,7 @@ import pytest
 from qmf.benchmark.recipe import load_recipe, shipped_recipes
 from qmf.benchmark.runner import run_benchmark
 from qmf.benchmark.statistics import published_numbers
+from qmf.benchmark.summary import settings_of
 from qmf.errors import ConfigError
 
 METHODS = ("paper", "static", "tmc", "mask-oracle")
@@ -157,8 +158,32 @@ def test_an_encoder_that_is_trained_with_the_model_is_refused_by_name(tmp_path):
 
 def test_trials_choose_settings_on_training_data(recipe, tmp_path):
     pytest.importorskip("optuna", reason="optuna is not installed")
-    rows = run_benchmark(load_recipe(str(recipe)), tmp_path / "out", methods=["static"], seeds=[0], trials=3)
+    rows = run_benchmark(load_recipe(str(recipe)), tmp_path / "out", methods=["static", "paper"], seeds=[0], trials=3)
     assert {"setting:learning_rate", "setting:dropout"} <= set(rows[0])
+    assert "setting:beta" not in rows[0]
+    assert 0 <= rows[-1]["setting:beta"] <= 4
+
+
+def test_a_method_is_given_settings_of_its_own(recipe, tmp_path):
+    given = load_recipe(str(recipe))
+    own = given.model_copy(update={"options": {"paper": {"beta": 30.0}}})
+    plain, equal = (
+        run_benchmark(r, tmp_path / name, methods=["paper", "static"], seeds=[0])
+        for name, r in (("a", given), ("b", own))
+    )
+    assert equal[0]["setting:beta"] == 30.0
+    assert equal[0]["nll"] != plain[0]["nll"]
+    assert same(equal[-1:]) == same(plain[-1:])  # the other method is as before
+    shown = settings_of(equal)
+    assert shown["QMF (paper)"] == "beta 30"
+    assert "hidden 8" in shown["settings"]
+    assert list(shown) == ["settings", "QMF (paper)"]
+    wrong = given.model_copy(update={"options": {"paper": {"gamma": 1.0}}})
+    with pytest.raises(ConfigError, match=r"options.paper.gamma: this method has no setting 'gamma' .*; expected beta"):
+        run_benchmark(wrong, tmp_path / "c", methods=["paper"], seeds=[0])
+    wrong = given.model_copy(update={"options": {"simplex": {"beta": 1.0}}})
+    with pytest.raises(ConfigError, match=r"options.simplex.beta: .* expected none, it has none"):
+        run_benchmark(wrong, tmp_path / "c", methods=["paper"], seeds=[0])
 
 
 def test_wrong_use_is_named(recipe, tmp_path):

@@ -74,15 +74,17 @@ def test_bytes_are_those_of_the_generator(drawn_before, n):
     assert drawn.tobytes() == second.bytes(n)
 
 
-@pytest.mark.parametrize("name", ["paper", "official-rgbd", "official-text-image"])
-def test_traced_training_is_that_of_steps_that_are_written_out(name, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "own"), [("paper", {}), ("paper", {"beta": 1.5}), ("official-rgbd", {}), ("official-text-image", {})]
+)
+def test_traced_training_is_that_of_steps_that_are_written_out(name, own, monkeypatch):
     """Over several epochs: the bounds of the history are known from the second on."""
     budget = Budget(epochs=4, batch_size=16, hidden=8, dropout=0.1)
     trained = []
     for traced in (False, True):
         if traced:
             monkeypatch.setattr(METHODS[name], "written_step", lambda self, *given: None)
-        make = lambda: METHODS[name](WIDTHS, 3, hidden=8, dropout=0.1, ranking_weight=1.0)  # noqa: E731
+        make = lambda: METHODS[name](WIDTHS, 3, hidden=8, dropout=0.1, ranking_weight=1.0, **own)  # noqa: E731
         trained.append(train_together(make, [part(0), part(1)], [0, 1], budget).models)
     for a, b in zip(*trained, strict=True):
         for (key, p), q in zip(a.named_parameters(), b.parameters(), strict=True):

@@ -136,6 +136,28 @@ def test_linear_weights_of_an_uncertainty_without_bound_are_refused():
     torch.testing.assert_close(w, torch.tensor([[0.15, 0.0]]))
 
 
+def test_the_intercept_of_linear_weights_is_given_with_their_name():
+    u = torch.tensor([[-3.0, 2.0]])
+    torch.testing.assert_close(named_weighting("linear:0.5", "simplex", None)(u), torch.tensor([[0.8, 0.3]]))
+    torch.testing.assert_close(named_weighting("linear:2", "simplex", 1.0)(u), torch.tensor([[2.3, 1.8]]))
+
+
+@pytest.mark.parametrize(
+    ("given", "ceiling", "message"),
+    [
+        ("linear:much", None, "'linear:much': expected a number of at least 0 after the colon"),
+        ("linear:-1", None, "expected a number of at least 0 after"),
+        ("linear:inf", None, "expected a number of at least 0 after"),
+        ("linear:0.1", 2.0, r"expected a number of at least 0\.2 after the colon, so that no weight is negative"),
+        ("simplex:2", None, "weighting='simplex:2' does not exist; expected one of linear, .*, linear:BETA"),
+        ("linear:2", math.inf, "no upper bound"),
+    ],
+)
+def test_a_wrong_intercept_is_refused(given, ceiling, message):
+    with pytest.raises(ConfigError, match=message):
+        named_weighting(given, "linear", ceiling)
+
+
 @pytest.mark.parametrize("weighting", [LinearWeights(), SimplexWeights(), ReservedWeights(), ConstantWeights()])
 def test_nothing_absent_is_the_same_as_no_mask(weighting):
     u = torch.randn(B, M)

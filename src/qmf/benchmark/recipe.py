@@ -73,6 +73,9 @@ class Recipe(_Section):
     )
     methods: list[str] = Field([], description="By default all of `qmf.benchmark.methods.METHODS`.")
     budget: BudgetRecipe = BudgetRecipe()
+    options: dict[str, dict[str, float]] = Field(
+        {}, description="Settings of one method only, by its name: {paper: {beta: 1}}."
+    )
     published: str = Field("", description="Key of the published numbers that stand beside ours.")
     note: str = ""
 

@@ -12,7 +12,15 @@ from qmf.benchmark.doubted import doubted_rows
 from qmf.benchmark.runner import sample_file
 from qmf.benchmark.standing_table import Row, Table, area_table, standing_table
 from qmf.benchmark.statistics import ORACLE
-from qmf.benchmark.summary import Summary, accuracy_rows, families_of, latex_table, load_summary, markdown_table
+from qmf.benchmark.summary import (
+    Summary,
+    accuracy_rows,
+    families_of,
+    latex_table,
+    load_summary,
+    markdown_table,
+    settings_of,
+)
 from qmf.benchmark.theory import theory_panels
 from qmf.files import atomic_write_text
 from qmf.report import Comparison, Condition, render_comparison
@@ -148,14 +156,9 @@ def _described(env: dict[str, Any], name: str) -> str:
 
 def _settings(summary: Summary) -> dict[str, str]:
     env, seeds = summary.environment, summary.suite.seeds
-    chosen = {
-        key.removeprefix("setting:"): f"{value:g}"
-        for key, value in summary.rows[0].items()
-        if key.startswith("setting:") and value is not None
-    }
     return {
         "seeds": ", ".join(map(str, seeds)),
-        "settings": ", ".join(f"{key} {value}" for key, value in chosen.items()),
+        **settings_of(summary.rows),
         "machine": env["machine"],
         "versions": ", ".join(f"{name} {version}" for name, version in env["versions"].items()),
         "date": env["date"],

@@ -15,7 +15,7 @@ from typing import Any, Literal
 from qmf.benchmark.budget import Budget
 from qmf.benchmark.conditions import Condition
 from qmf.benchmark.data import Task, load_seed, prepare_task
-from qmf.benchmark.methods import METHODS, find_method
+from qmf.benchmark.methods import METHODS, Method, find_method
 from qmf.benchmark.recipe import Recipe
 from qmf.benchmark.workers import WORKER_ENVIRONMENT, shared_out, worker_pool
 from qmf.errors import ConfigError, RunError
@@ -82,7 +82,7 @@ def run_benchmark(
     Parameters
     ----------
     recipe : Recipe
-        Data, conditions, budget.
+        Data, conditions, budget, settings of single methods.
     folder : pathlib.Path
         Where everything goes; a folder of the same benchmark is gone on with.
     methods : sequence of str
@@ -109,13 +109,14 @@ def run_benchmark(
     Raises
     ------
     ConfigError
-        If a method is unknown, `folder` holds another benchmark, or Ray is asked for and not installed.
+        If a method or a setting of one is unknown, `folder` holds another benchmark, or Ray is asked for and not
+        installed.
     RunError
         If a method fails.
     """
     names = list(methods or recipe.methods or METHODS)
-    for name in names:
-        find_method(name)
+    for name in {*names, *recipe.options}:
+        _check_options(find_method(name), name, recipe.options.get(name, {}))
     if not seeds or jobs < 1:
         raise ConfigError(f"seeds={list(seeds)}, jobs={jobs}: expected at least one of each.")
     _claim(folder, recipe, trials)
@@ -127,7 +128,7 @@ def run_benchmark(
         unit
         for name in names
         for group in shared_out(seeds, groups)
-        if (unit := _unit(folder, name, group, task, recipe.budget.budget(), seeds[0]))
+        if (unit := _unit(folder, name, group, task, recipe, seeds[0]))
     ]
     total = len(names) * len(seeds) * len(task.conditions)
     missing = sum(len(unit.seeds) for unit in units) * len(task.conditions)
@@ -187,12 +188,20 @@ def _claim(folder: Path, recipe: Recipe, trials: int) -> None:
         atomic_write_text(path, json.dumps(settings, indent=1))
 
 
-def _unit(folder: Path, name: str, seeds: Sequence[int], task: Task, budget: Budget, shown: int) -> Unit | None:
+def _check_options(method: type[Method], name: str, options: dict[str, float]) -> None:
+    for key in options:
+        if key not in method.ranges:
+            known = ", ".join(method.ranges) or "none, it has none"
+            raise ConfigError(f"options.{name}.{key}: this method has no setting {key!r} of its own; expected {known}.")
+
+
+def _unit(folder: Path, name: str, seeds: Sequence[int], task: Task, recipe: Recipe, shown: int) -> Unit | None:
     left = tuple(seed for seed in seeds if any(not _cell(folder, name, c, seed).is_file() for c in task.conditions))
     if not left:
         return None
     # All seeds train together again, so that a run that was killed gives the numbers of one that was not.
-    return Unit(str(folder.absolute()), name, tuple(seeds), task.conditions, budget, len(task.classes), {}, shown)
+    place, budget, options = str(folder.absolute()), recipe.budget.budget(), recipe.options.get(name, {})
+    return Unit(place, name, tuple(seeds), task.conditions, budget, len(task.classes), options, shown)
 
 
 def _run_all(units: list[Unit], jobs: int, trials: int) -> Iterator[tuple[Unit, Exception | None]]:

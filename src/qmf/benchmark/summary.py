@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from qmf.benchmark.statistics import Published, Scores, Standing, published_numbers, scores_of, standings
 from qmf.errors import DataError
 
-__all__ = ["Summary", "accuracy_rows", "latex_table", "load_summary", "markdown_table", "print_summary"]
+__all__ = ["Summary", "accuracy_rows", "latex_table", "load_summary", "markdown_table", "print_summary", "settings_of"]
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,28 @@ def families_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[tuple[float, s
         for family, points in found.items()
         if len(points) > 1
     }
+
+
+def settings_of(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """Give the settings that all methods share, under "settings", and under a method's title those of its own."""
+    by_method = {
+        row["title"]: {
+            key.removeprefix("setting:"): f"{value:g}"
+            for key, value in row.items()
+            if key.startswith("setting:") and value is not None
+        }
+        for row in rows
+    }
+    shared = set.intersection(*(set(chosen.items()) for chosen in by_method.values()))
+    found = {"settings": _listed(item for item in next(iter(by_method.values())).items() if item in shared)}
+    for title, chosen in by_method.items():
+        if own := _listed(item for item in chosen.items() if item not in shared):
+            found[title] = own
+    return found
+
+
+def _listed(settings: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in settings)
 
 
 def accuracy_rows(summary: Summary) -> tuple[list[str], list[list[str]]]:

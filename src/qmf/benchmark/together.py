@@ -51,6 +51,10 @@ class Trained:
                 outputs.append(model(x, present[rows]))
         return FusionOutput.joined(outputs)
 
+    def accuracy(self, s: int, part: Part) -> float:
+        """Give the share of samples that model number `s` gets right."""
+        return float((self(s, part).logits.argmax(dim=1).numpy() == part.target).mean())
+
     @property
     def parameters(self) -> int:
         """Number of trained parameters of one model."""

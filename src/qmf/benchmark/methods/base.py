@@ -88,6 +88,9 @@ class Method(nn.Module):
         True for an oracle that is told which modalities were damaged.
     chooses : bool
         True if it must choose among modalities on held-out data before it is trained, see `BestSingle`.
+    ranges : mapping of str to (float, float)
+        Arguments of its own, which a recipe may set and ``--trials`` choose: the default, which is the least, and the
+        most that is tried.
     """
 
     title: ClassVar[str] = ""
@@ -95,6 +98,7 @@ class Method(nn.Module):
     remembers: ClassVar[bool] = False
     sees_damage: ClassVar[bool] = False
     chooses: ClassVar[bool] = False
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {}
 
     def __init__(self, widths: Mapping[str, int], num_classes: int, *, hidden: int = 128, dropout: float = 0.3) -> None:
         super().__init__()

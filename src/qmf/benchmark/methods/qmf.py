@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from qmf.benchmark.methods.base import Method, Step
 from qmf.energy_gradients import energy_objective
@@ -16,27 +16,30 @@ from qmf.presets import get_preset
 from qmf.ranking import ranking_loss
 from qmf.types import FusionOutput
 from qmf.uncertainty import ESTIMATORS
-from qmf.weighting import WEIGHTINGS, LinearWeights
+from qmf.weighting import WEIGHTINGS, LinearWeights, SimplexWeights
 
 __all__ = ["OfficialRGBD", "OfficialTextImage", "QMFPaper", "QMFSimplex"]
 
 
-class QMFPaper(Method):
-    """The paper's method: energy, linear weights, ranking by the history. See `qmf.fusion` and `qmf.objective`.
+class _QMF(Method):
+    """Energy, weights, ranking by the history. See `qmf.fusion` and `qmf.objective`.
+
+    Parameters
+    ----------
+    widths, num_classes, hidden, dropout
+        As in `Method`.
+    ranking_weight : float, optional
+        ``lambda``; by default the preset's.
 
     Attributes
     ----------
     preset : str
         See `qmf.presets`.
-    weighting_name : str or None
-        Overrides the preset's weights.
     """
 
-    title = "QMF (paper)"
     weighs = True
     remembers = True
     preset: ClassVar[str] = "paper"
-    weighting_name: ClassVar[str | None] = None
 
     def __init__(
         self,
@@ -51,7 +54,7 @@ class QMFPaper(Method):
         self.choices = get_preset(self.preset)
         self.lambda_ = self.choices.ranking_weight if ranking_weight is None else ranking_weight
         self.uncertainty = ESTIMATORS[self.choices.uncertainty](len(widths), [hidden] * len(widths))
-        self.weighting = WEIGHTINGS[self.weighting_name or self.choices.weighting]()
+        self.weighting: nn.Module = WEIGHTINGS[self.choices.weighting]()
 
     def fuse(self, h: Sequence[Tensor], f: Tensor, present: Tensor) -> FusionOutput:
         """Give ``sum_m w^m f^m``."""
@@ -107,21 +110,43 @@ class QMFPaper(Method):
         return terms.gradient, terms.cost
 
 
-class QMFSimplex(QMFPaper):
+class QMFPaper(_QMF):
+    """The paper's method, with linear weights.
+
+    Parameters
+    ----------
+    widths, num_classes, **settings
+        As in `Method`; ``ranking_weight`` is ``lambda``.
+    beta : float, default 0
+        Intercept of the weights, which the paper leaves to validation; the released code has 0.
+    """
+
+    title = "QMF (paper)"
+    ranges: ClassVar[Mapping[str, tuple[float, float]]] = {"beta": (0.0, 4.0)}
+
+    def __init__(self, widths: Mapping[str, int], num_classes: int, *, beta: float = 0.0, **settings: Any) -> None:
+        super().__init__(widths, num_classes, **settings)
+        self.weighting = LinearWeights(beta=beta)
+
+
+class QMFSimplex(_QMF):
     """The paper's method with weights on the simplex, the setting of its Theorem 1."""
 
     title = "QMF (simplex)"
-    weighting_name = "simplex"
+
+    def __init__(self, widths: Mapping[str, int], num_classes: int, **settings: Any) -> None:
+        super().__init__(widths, num_classes, **settings)
+        self.weighting = SimplexWeights()
 
 
-class OfficialRGBD(QMFPaper):
+class OfficialRGBD(_QMF):
     """What the released RGB-D code computes."""
 
     title = "QMF (official RGB-D)"
     preset = "official-rgbd"
 
 
-class OfficialTextImage(QMFPaper):
+class OfficialTextImage(_QMF):
     """What the released text-image code computes."""
 
     title = "QMF (official text-image)"
