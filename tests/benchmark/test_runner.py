@@ -222,7 +222,7 @@ def test_shipped_recipes_say_where_their_data_are(monkeypatch):
         assert recipe.data.where or name == "handwritten"
         if recipe.published:
             columns = published_numbers(recipe.published).columns
-            names = {c.name for c in recipe.conditions} or {"conflicting (RCML)"}
+            names = {c.name for c in recipe.conditions} or {"conflicting 10+40 %"}
             assert set(columns) - {"clean"} <= names
 
 
