@@ -36,15 +36,22 @@ def section(summary: Summary) -> str:
         f"## {env['title']}",
         "",
         f"`{command}`, {env['date']}, {env['machine']}; {env['num_train']} training and {env['num_test']} test samples,"
-        f" {n} seeds. Accuracy in %; each situation is the mean over seeds. "
-        + "; ".join(f"{title}: {text}" for title, text in settings_of(summary.rows).items())
-        + ".",
+        f" {n} seeds. Accuracy in %; each situation is the mean over seeds.",
+        "",
+        f"{settings(summary)}.",
         "",
     ]
     if env["note"]:
         lines += [env["note"], ""]
     lines += [markdown_table(*accuracy_rows(summary))]
     return "\n".join([*lines, *beside_the_suite(summary), *correlations(summary), *published(summary), ""])
+
+
+def settings(summary: Summary) -> str:
+    """Give what all methods were given, and what single ones were."""
+    given = settings_of(summary.rows)
+    shared = given.pop("settings")
+    return "; ".join([f"Settings: {shared}", *(f"{title}: {text}" for title, text in given.items())])
 
 
 def beside_the_suite(summary: Summary) -> list[str]:
