@@ -179,10 +179,13 @@ def test_a_method_is_given_settings_of_its_own(recipe, tmp_path):
     assert "hidden 8" in shown["settings"]
     assert list(shown) == ["settings", "QMF (paper)"]
     wrong = given.model_copy(update={"options": {"paper": {"gamma": 1.0}}})
-    with pytest.raises(ConfigError, match=r"options.paper.gamma: this method has no setting 'gamma' .*; expected beta"):
+    with pytest.raises(ConfigError, match=r"options.paper.gamma: no setting .* is called 'gamma'; expected beta"):
+        run_benchmark(wrong, tmp_path / "c", methods=["paper"], seeds=[0])
+    wrong = given.model_copy(update={"options": {"paper": {"beta": -1.0}}})
+    with pytest.raises(ConfigError, match=r"options.paper.beta=-1: expected at least 0\."):
         run_benchmark(wrong, tmp_path / "c", methods=["paper"], seeds=[0])
     wrong = given.model_copy(update={"options": {"simplex": {"beta": 1.0}}})
-    with pytest.raises(ConfigError, match=r"options.simplex.beta: .* expected none, it has none"):
+    with pytest.raises(ConfigError, match=r"options.simplex.beta: .*; it has none"):
         run_benchmark(wrong, tmp_path / "c", methods=["paper"], seeds=[0])
 
 

@@ -189,10 +189,12 @@ def _claim(folder: Path, recipe: Recipe, trials: int) -> None:
 
 
 def _check_options(method: type[Method], name: str, options: dict[str, float]) -> None:
-    for key in options:
+    for key, value in options.items():
+        if key in method.ranges and value < method.ranges[key][0]:
+            raise ConfigError(f"options.{name}.{key}={value:g}: expected at least {method.ranges[key][0]:g}.")
         if key not in method.ranges:
-            known = ", ".join(method.ranges) or "none, it has none"
-            raise ConfigError(f"options.{name}.{key}: this method has no setting {key!r} of its own; expected {known}.")
+            known = f"expected {', '.join(method.ranges)}" if method.ranges else "it has none"
+            raise ConfigError(f"options.{name}.{key}: no setting of this method's own is called {key!r}; {known}.")
 
 
 def _unit(folder: Path, name: str, seeds: Sequence[int], task: Task, recipe: Recipe, shown: int) -> Unit | None:
