@@ -80,7 +80,7 @@ class _Training:
         dropouts = {name: m for name, m in self.model.named_modules() if isinstance(m, GivenDropout) and m.rate > 0}
         self.masks = _Masks(dropouts, len(self.widths))
         # On the host, anew in each epoch: 0 where dropped, else 1.
-        self.kept = torch.empty(len(seeds), self.n, len(self.masks.bounds), dtype=torch.uint8)
+        self.kept = torch.empty(len(seeds), self.n, self.masks.width, dtype=torch.uint8)
         self.heads = StackedHeads(self.params.values, self.params.gradients, len(self.widths), self.masks.keep)
         self.memory = Workspace(device)
         self.own = [name for name in params if not name.startswith(("encoders.", "heads."))]
@@ -138,7 +138,7 @@ class _Training:
             orders.append(torch.from_numpy(generator.permutation(self.n)))
             # A byte for each unit: a rate is kept to 1/256, and drawing takes a tenth of the time of drawing floats.
             _draw_bytes(generator, own.reshape(-1))
-            np.greater_equal(own, self.masks.bounds, out=own.view(np.bool_))
+            np.greater_equal(own, self.masks.bound, out=own.view(np.bool_))
         return torch.stack(orders).to(self.device), self.kept.to(self.device)
 
     @torch.no_grad()
@@ -176,11 +176,11 @@ class _Training:
 
     def _mask(self, kept: Tensor, present: Tensor) -> Tensor | None:
         """Give the mask [M, S, B, H] of the features: 0 where dropped or absent."""
-        mask = self.masks.of_encoders(kept, self.memory)
+        mask = self.masks.of_encoders(kept)
         if self.complete:
             return mask
-        there = present.float().permute(2, 0, 1)[..., None]
-        return there if mask is None else mask.mul_(there)
+        there = present.permute(2, 0, 1)[..., None]
+        return there if mask is None else mask * there
 
     def _end_epoch(self) -> None:
         """Take the bounds of the mean loss, as `LossHistory.end_epoch` does."""
@@ -205,8 +205,10 @@ class _Masks:
 
     Attributes
     ----------
-    bounds : array [W], uint8
-        Of each unit: below it, it is dropped.
+    width : int
+        W, the number of units that may be dropped.
+    bound : array [W] or [1], uint8
+        Of each unit, or of all: below it, it is dropped.
     keep : float
         Share of units that the encoders keep, to 1/256 as they are drawn.
     others : list of str
@@ -229,15 +231,17 @@ class _Masks:
         self.keep = 1 - _of_256(self.encoders[0]) / 256 if self.encoders else 1.0
         self.of_all_encoders = sum(dropout.width for dropout in self.encoders)
         each = [np.full(dropout.width, _of_256(dropout), np.uint8) for dropout in (*self.encoders, *self.rest)]
-        self.bounds = np.concatenate([np.empty(0, np.uint8), *each])
+        bounds = np.concatenate([np.empty(0, np.uint8), *each])
+        self.width = len(bounds)
+        # One number where it is the same for all: comparing with a row of them takes three times as long.
+        self.bound = bounds[:1] if (bounds == bounds[:1]).all() else bounds
 
-    def of_encoders(self, kept: Tensor, memory: Workspace) -> Tensor | None:
-        """Give a mask [M, S, B, H] of 0 and 1 from what is kept, [S, B, W]; None without dropout."""
+    def of_encoders(self, kept: Tensor) -> Tensor | None:
+        """Give the part [M, S, B, H] of the encoders of what is kept, [S, B, W]; None without dropout."""
         if not self.encoders:
             return None
-        units = kept[..., : self.of_all_encoders].unflatten(2, (len(self.encoders), -1)).permute(2, 0, 1, 3)
-        # Floats: with another type the product takes twice as long.
-        return memory("mask", *units.shape).copy_(units)
+        units: Tensor = kept[..., : self.of_all_encoders].unflatten(2, (len(self.encoders), -1))
+        return units.permute(2, 0, 1, 3)
 
     def of_others(self, kept: Tensor) -> list[Tensor]:
         """Give a mask [S, B, width] for each of `others`, scaled to keep the mean."""

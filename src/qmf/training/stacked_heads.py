@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from qmf.training.workspace import Workspace
-
 __all__ = ["StackedHeads", "modalities_first", "models_first"]
+
+_NEAR = 1 << 19  # bytes of features that several passes go over before the next ones are taken up
 
 
 def modalities_first(params: Mapping[str, Tensor], modalities: int) -> dict[str, Tensor]:
@@ -67,7 +67,7 @@ class StackedHeads:
     ) -> None:
         self.values, self.gradients = _Layers(values, modalities), _Layers(gradients, modalities)
         self.scale = 1.0 / keep
-        self._memory = Workspace(self.values.bias.device)
+        self._places: dict[int, _Places] = {}
 
     def forward(self, z: Sequence[Tensor], kept: Tensor | None) -> tuple[Tensor, Tensor]:
         """Give features and logits; both are overwritten by the next call.
@@ -77,7 +77,7 @@ class StackedHeads:
         z : M tensors [S, B, D_m]
             Inputs.
         kept : Tensor [M, S, B, H] or [M, S, B, 1], or None
-            Mask: 1 where a unit is kept, 0 where it is dropped or its modality absent.
+            Mask of any type: 1 where a unit is kept, 0 where it is dropped or its modality absent.
 
         Returns
         -------
@@ -85,22 +85,19 @@ class StackedHeads:
         f : Tensor [S, B, M, K]
             In memory [M, S, K, B]: whatever goes on from it sums over classes, not across a short last axis.
         """
-        own, c = self.values, self.scale
-        h = self._memory("h", len(z), *z[0].shape[:2], own.bias.shape[2])
-        for out, v, weight in zip(h.unbind(), z, own.weights, strict=True):
-            # beta = 0: what stands in the first argument is not looked at.
-            torch.baddbmm(out, v, weight, beta=0, alpha=c, out=out)
-        h.add_(own.bias[:, :, None], alpha=c).clamp_(min=0.0)
-        if kept is not None:
-            h.mul_(kept)
+        own, at, c = self.values, self._of(z[0].shape[1]), self.scale
+        for group in at.groups:
+            for m, out in zip(group.members, group.each, strict=True):
+                # beta = 0: what stands in the first argument is not looked at.
+                torch.baddbmm(out, z[m], own.weights[m], beta=0, alpha=c, out=out)
+            group.h.add_(group.bias, alpha=c).clamp_(min=0.0)
+            if kept is not None:
+                # As floats: with another type the product takes three times as long.
+                group.h.mul_(group.mask.copy_(kept[group.slice]))
         # Weights turned round before, logits after: reading across the rows of h takes twice as long as all of this.
-        weight = own.flat_head_weight.transpose(1, 2)
-        turned = self._memory("turned", *weight.shape).copy_(weight)
-        across = self._memory("across", len(turned), h.shape[2], turned.shape[2])
-        torch.bmm(h.flatten(0, 1), turned, out=across)
-        f = self._memory("f", len(turned), turned.shape[2], h.shape[2])
-        torch.add(across.transpose(1, 2), own.flat_head_bias, out=f)
-        return h, f.unflatten(0, h.shape[:2]).permute(1, 3, 0, 2)
+        torch.bmm(at.flat_h, at.turned.copy_(own.turned_head_weight), out=at.across)
+        torch.add(at.across_turned, own.flat_head_bias, out=at.flat_f)
+        return at.h, at.f
 
     def backward(
         self, z: Sequence[Tensor], h: Tensor, to_features: Tensor | Sequence[Tensor | None], to_logits: Tensor | None
@@ -116,26 +113,29 @@ class StackedHeads:
         to_logits : Tensor [S, B, M, K] or None
             For `f`; None = 0.
         """
-        own, out = self.values, self.gradients
+        out, at = self.gradients, self._of(h.shape[2])
         if to_logits is None:
-            to_logits = h.new_zeros(*h.shape[1:3], len(h), own.head_bias.shape[2])
+            to_logits = torch.zeros_like(at.f)
         g = to_logits.permute(2, 0, 3, 1).flatten(0, 1)  # [M S, K, B]
         torch.sum(g, dim=2, keepdim=True, out=out.flat_head_bias)
-        torch.bmm(g, h.flatten(0, 1), out=out.flat_head_weight)
-        through = self._memory("through", *h.shape)
-        across = self._memory("across", len(g), g.shape[2], g.shape[1]).copy_(g.transpose(1, 2))
-        torch.bmm(across, own.flat_head_weight, out=through.flatten(0, 1))
-        if isinstance(to_features, Tensor):
-            through += to_features
-        else:
-            for m, gradient in enumerate(to_features):
+        torch.bmm(g, at.flat_h, out=out.flat_head_weight)
+        at.across.copy_(g.transpose(1, 2))
+        for group in reversed(at.groups):
+            torch.bmm(group.across, group.head_weight, out=group.flat_through)
+            for through, gradient in zip(group.through_each, to_features[group.slice], strict=False):
                 if gradient is not None:
-                    through[m] += gradient
-        # In place: a second block of this size takes twice as long.
-        torch.ops.aten.threshold_backward.grad_input(through, h, 0.0, grad_input=through)
-        torch.sum(through, dim=2, out=out.bias).mul_(self.scale)
-        for v, weight, to_hidden in zip(z, out.weights, through.unbind(), strict=True):
-            torch.baddbmm(weight, v.transpose(1, 2), to_hidden, beta=0, alpha=self.scale, out=weight)
+                    through += gradient
+            # In place: a second block of this size takes twice as long.
+            torch.ops.aten.threshold_backward.grad_input(group.through, group.h, 0.0, grad_input=group.through)
+            torch.sum(group.through, dim=2, out=group.bias_gradient).mul_(self.scale)
+            for m, through in zip(group.members, group.through_each, strict=True):
+                weight = out.weights[m]
+                torch.baddbmm(weight, z[m].transpose(1, 2), through, beta=0, alpha=self.scale, out=weight)
+
+    def _of(self, rows: int) -> _Places:
+        if rows not in self._places:
+            self._places[rows] = _Places(self.values, self.gradients, rows)
+        return self._places[rows]
 
 
 class _Layers:
@@ -146,4 +146,43 @@ class _Layers:
         self.bias = named["hidden.bias"]  # [M, S, H]
         self.head_weight, self.head_bias = named["heads.weight"], named["heads.bias"]  # [M, S, K, H], [M, S, K]
         self.flat_head_weight = self.head_weight.flatten(0, 1)
+        self.turned_head_weight = self.flat_head_weight.transpose(1, 2)
         self.flat_head_bias = self.head_bias.flatten(0, 1)[..., None]
+
+
+class _Places:
+    """Where the passes over batches of B samples write: made once, as are the views, each as slow as a small product.
+
+    Memory made anew in every step costs more than most of what is computed in it: the system hands out its pages one
+    by one, each filled with zeros first.
+    """
+
+    def __init__(self, values: _Layers, gradients: _Layers, rows: int) -> None:
+        m, s, k, hidden = values.head_weight.shape
+        new = values.bias.new_empty
+        self.h = new(m, s, rows, hidden)
+        self.turned, self.across, self.flat_f = new(m * s, hidden, k), new(m * s, rows, k), new(m * s, k, rows)
+        self.flat_h, self.across_turned = self.h.flatten(0, 1), self.across.transpose(1, 2)
+        self.f = self.flat_f.view(m, s, k, rows).permute(1, 3, 0, 2)
+        size = m if self.h.is_cuda else max(1, min(m, _NEAR // (s * rows * hidden * 4)))
+        mask, through = (new(size, s, rows, hidden) for _ in range(2))
+        self.groups = [
+            _Group(self, values, gradients, range(first, min(first + size, m)), mask, through)
+            for first in range(0, m, size)
+        ]
+
+
+class _Group:
+    """Some modalities whose features stay in a core's cache from one pass over them to the next."""
+
+    def __init__(
+        self, at: _Places, values: _Layers, gradients: _Layers, members: range, mask: Tensor, through: Tensor
+    ) -> None:
+        self.members, self.slice = members, slice(members.start, members.stop)
+        self.h, self.bias = at.h[self.slice], values.bias[self.slice, :, None]
+        self.each, self.mask = self.h.unbind(), mask[: len(members)]
+        self.across = at.across.unflatten(0, at.h.shape[:2])[self.slice].flatten(0, 1)
+        self.head_weight = values.head_weight[self.slice].flatten(0, 1)
+        self.through = through[: len(members)]
+        self.through_each, self.flat_through = self.through.unbind(), self.through.flatten(0, 1)
+        self.bias_gradient = gradients.bias[self.slice]
