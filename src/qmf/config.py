@@ -153,7 +153,7 @@ def read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(f"{path} does not exist or is not a file: expected a configuration in YAML.")
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = _from_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not valid YAML: {error}") from error
     if not isinstance(values, dict):
@@ -164,6 +164,30 @@ def read_config(path: Path) -> dict[str, Any]:
             if isinstance(data.get(key), str):
                 data[key] = _located(data[key], path)
     return values
+
+
+class _SingleKeys(yaml.SafeLoader):
+    """Takes no key twice in one mapping: YAML forbids it, PyYAML forgets all values but the last."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[tuple[str, str]] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                if (key.tag, key.value) in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key.value!r} is given twice: keep one", key.start_mark
+                    )
+                seen.add((key.tag, key.value))
+        result: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        return result
+
+
+def _from_yaml(text: str) -> Any:
+    loader = _SingleKeys(text)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
 
 
 def _located(source: str, config: Path) -> str:
@@ -208,7 +232,7 @@ def apply_overrides(values: dict[str, Any], overrides: list[str]) -> dict[str, A
         if not equals or not key:
             raise ConfigError(f"--set {override}: expected KEY=VALUE, for example training.epochs=50.")
         try:
-            value = yaml.safe_load(text)
+            value = _from_yaml(text)
         except yaml.YAMLError as error:
             raise ConfigError(f"--set {override}: the value is not valid YAML ({error}).") from error
         *parents, last = key.split(".")
