@@ -151,10 +151,9 @@ class _Layers:
 
 
 class _Places:
-    """Where the passes over batches of B samples write: made once, as are the views, each as slow as a small product.
+    """Where the passes over batches of B samples write, and the views of it: made once, as in `Workspace`.
 
-    Memory made anew in every step costs more than most of what is computed in it: the system hands out its pages one
-    by one, each filled with zeros first.
+    Making a view anew in each step costs as much as a small product.
     """
 
     def __init__(self, values: _Layers, gradients: _Layers, rows: int) -> None:
