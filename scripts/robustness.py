@@ -64,7 +64,7 @@ class TypicalityOnly(QMFRobust):
     def forward(self, x: Sequence[Tensor], present: Tensor) -> FusionOutput:
         """Classify a batch."""
         _, f = self.unimodal(x, present)
-        evidence = torch.stack([t(v) for t, v in zip(self.uncertainty.typicality, x, strict=True)], dim=1)
+        evidence = self.uncertainty.evidence(x, f)
         damaged = (evidence + np.log(PRIOR / (1 - PRIOR))).sigmoid().clamp(max=MOST)
         return fuse_logits(f, -torch.log1p(-damaged), present, SimplexWeights())
 

@@ -131,9 +131,9 @@ def ask_in_patterns(
         From which of the samples [N] and the modalities they keep [M] to what `run_model` would give.
     """
     with torch.inference_mode():
-        asked = [(*model.opinions(*part), part[1]) for part in _parts(model, samples)]
-        logits, of_parts, judged, there = zip(*asked, strict=True)
-        f, present = torch.cat(logits), torch.cat(there)
+        logits, of_parts, judged = zip(*(model.opinions(*part) for part in _parts(model, samples)), strict=True)
+        f = torch.cat(logits)
+        present = torch.from_numpy(samples.present).to(f.device)
         features, vectors = _joined(of_parts), _joined(judged)
         credibility = model.uncertainty
         evidence = credibility.evidence(vectors, f) if isinstance(credibility, Credibility) else None
@@ -151,8 +151,8 @@ def _joined(parts: Sequence[list[Tensor]]) -> list[Tensor]:
     return [torch.cat(of_one) for of_one in zip(*parts, strict=True)]
 
 
-def _parts(model: QualityAwareFusion, samples: Samples) -> Iterator[tuple[dict[str, Tensor], Tensor]]:
-    """Give inputs and present of some thousand samples at a time, where the model is."""
+def _parts(model: QualityAwareFusion, samples: Samples) -> Iterator[tuple[dict[str, Tensor], Tensor | None]]:
+    """Give inputs and present of some thousand samples at a time, where the model is; None where nothing is absent."""
     device = next(model.parameters()).device
     step = _TUNED_ROWS if any(isinstance(encoder, TunedEncoder) for encoder in model.encoders) else _ROWS
     for start in range(0, len(samples), step):
@@ -161,4 +161,4 @@ def _parts(model: QualityAwareFusion, samples: Samples) -> Iterator[tuple[dict[s
         # What is absent throughout needs no encoder.
         there = [name for m, name in enumerate(samples.modalities) if present[:, m].any()]
         inputs = {name: torch.from_numpy(samples.features[name][rows]).to(device).double() for name in there}
-        yield inputs, torch.from_numpy(present).to(device)
+        yield inputs, None if present.all() else torch.from_numpy(present).to(device)

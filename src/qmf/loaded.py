@@ -7,8 +7,7 @@ from pathlib import Path
 from qmf.answering import AnsweringMixin
 from qmf.assembly import build_model, in_double, run_model
 from qmf.data import Samples
-from qmf.errors import ModelFolderError
-from qmf.persistence import read_fitted
+from qmf.persistence import inconsistent, read_fitted
 from qmf.sample_input import SampleInputMixin
 from qmf.types import FusionArrays
 
@@ -55,7 +54,7 @@ class LoadedClassifier(SampleInputMixin, AnsweringMixin):
         try:
             self.model_.load_state_dict(fitted.weights)
         except RuntimeError as error:
-            raise ModelFolderError(f"{path} does not fit together ({error}): train the model again.") from error
+            raise inconsistent(Path(path), error) from error
         self._predictor = in_double(self.model_.eval())
 
     def _outputs(self, samples: Samples) -> FusionArrays:

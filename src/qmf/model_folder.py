@@ -42,7 +42,7 @@ __all__ = [
     "write_model",
 ]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2  # 1 held typicality as quantiles; its other models are read as before
 ENCODERS_FOLDER = "encoders"
 _FORMAT = "qmf-model"
 _JSON = ("config", "preprocess", "labels")

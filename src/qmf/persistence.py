@@ -12,13 +12,20 @@ from numpy.typing import NDArray
 from qmf.calibration import PatternCalibration
 from qmf.data import DataSchema
 from qmf.errors import ModelFolderError
-from qmf.model_folder import ENCODERS_FOLDER, ModelContents, read_model, write_model
+from qmf.model_folder import (
+    ENCODERS_FOLDER,
+    FORMAT_VERSION,
+    ModelContents,
+    read_manifest,
+    read_model,
+    write_model,
+)
 from qmf.preparation import ModalitySpec, Preparation
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["Fitted", "ModelFolderMixin", "labels_document", "labels_from", "load_schema", "read_fitted"]
+__all__ = ["Fitted", "ModelFolderMixin", "inconsistent", "labels_document", "labels_from", "load_schema", "read_fitted"]
 
 _FITTED = ("n_features_in_", "feature_names_in_", "n_iter_")
 
@@ -133,7 +140,7 @@ class ModelFolderMixin:
                 fitted.weights, fitted.classes, fitted.widths, fitted.attributes, fitted.preparation, fitted.calibration
             )
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise _inconsistent(Path(path), error) from error
+            raise inconsistent(Path(path), error) from error
         return classifier
 
     def plain_parameters(self) -> dict[str, Any]:
@@ -214,10 +221,17 @@ def read_fitted(path: Path) -> Fitted:
             schema=None if schema is None else DataSchema.from_document(schema),
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise _inconsistent(path, error) from error
+        raise inconsistent(path, error) from error
 
 
-def _inconsistent(path: Path, error: Exception) -> ModelFolderError:
+def inconsistent(path: Path, error: Exception) -> ModelFolderError:
+    """Give the error that says why a folder, whole as it is, makes no classifier."""
+    version = read_manifest(path)["format_version"]
+    if version < FORMAT_VERSION:
+        return ModelFolderError(
+            f"{path} has format {version}, written by an earlier qmf, and today's models of the preset 'robust' hold"
+            " typicality in another form: train the model again, or go on with that qmf (`qmf info` names it)."
+        )
     return ModelFolderError(f"{path} does not fit together ({error}): train the model again.")
 
 

@@ -132,7 +132,8 @@ def test_the_evidence_comes_out_and_is_unknown_where_nothing_was_there_to_look_a
     present[0, 1] = False
     found = model(x, present).evidence
     said = [
-        t(encoder(v)) for t, encoder, v in zip(model.uncertainty.typicality, model.encoders, x.values(), strict=True)
+        t.evidence(encoder(v))
+        for t, encoder, v in zip(model.uncertainty.typicality, model.encoders, x.values(), strict=True)
     ]
     torch.testing.assert_close(found[present], torch.stack(said, dim=1)[present])
     assert found[0, 1].isnan()

@@ -1,15 +1,21 @@
 import json
 import warnings
+from hashlib import sha256
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from qmf import ConfigError, DataError, QMFClassifier
+from qmf.errors import ModelFolderError
+from qmf.loaded import LoadedClassifier
+from qmf.model_folder import FORMAT_VERSION
 
 
 def two_views(n=120, seed=0):
@@ -233,6 +239,18 @@ class TestModelFolder:
         (folder / "manifest.json").write_text(json.dumps(manifest))
         with pytest.raises(DataError, match="upgrade qmf"):
             QMFClassifier.load(folder)
+
+    def test_a_robust_model_of_the_first_format_is_refused_with_its_reason(self, folder):
+        manifest = json.loads((folder / "manifest.json").read_text())
+        weights = load_file(folder / "model.safetensors")
+        older = {name: value for name, value in weights.items() if ".scores." not in name}
+        save_file(older | {"uncertainty.typicality.0.knots": torch.zeros(3, 4)}, folder / "model.safetensors")
+        manifest["files"]["model.safetensors"] = sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+        for version, reason in ((1, "written by an earlier qmf"), (FORMAT_VERSION, "does not fit together")):
+            (folder / "manifest.json").write_text(json.dumps(manifest | {"format_version": version}))
+            for load in (QMFClassifier.load, LoadedClassifier):
+                with pytest.raises(ModelFolderError, match=reason):
+                    load(folder)
 
     def test_a_foreign_folder_is_refused(self, tmp_path):
         with pytest.raises(DataError, match="is not a folder"):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from qmf.floor import FLOOR
 from qmf.precision import full_precision
-from qmf.typicality import Typicality
+from qmf.typicality import Typicality, evidence_of
 from qmf.uncertainty.base import Features, UncertaintyEstimator
 
 __all__ = ["LEAST", "MOST", "PRIOR", "TOGETHER", "Belief", "Credibility", "believe"]
@@ -79,39 +79,44 @@ def believe(logits: Tensor, evidence: Tensor, present: Tensor | None, joint: Ten
     calibrated, ``E_P[l^m]`` is the conditional mean of the loss itself, which is what Assumption 1 of the theory asks
     of an uncertainty.
     """
-    log_p = logits.log_softmax(dim=-1)
-    classes = logits.shape[-1]
+    p, classes = logits.softmax(dim=-1), logits.shape[-1]
     typical = (-evidence.nan_to_num(nan=0.0) - math.log(PRIOR / (1 - PRIOR))).sigmoid()
-    damaged = (1 - (1 - LEAST) * typical).clamp(max=MOST)
-    intact = torch.log1p(-damaged)[..., None] + log_p
-    log_q = torch.logaddexp(intact, damaged.log()[..., None] - math.log(classes))
-    counted = log_q if present is None else log_q.masked_fill(~present[..., None], 0.0)
-    product = counted.sum(dim=1).log_softmax(dim=-1)
-    log_credibility = (product[:, None] + intact - log_q).logsumexp(dim=-1)
+    damaged = (1 - (1 - LEAST) * typical).clamp(max=MOST)[..., None]
+    intact = (1 - damaged) * p
+    q = intact + damaged / classes
+    log_q = q.log() if present is None else q.log().masked_fill(~present[..., None], 0.0)
+    log_product = log_q.sum(dim=1).log_softmax(dim=-1)
+    product, is_intact = log_product.exp(), intact / q
+    log_credibility = _log((product[:, None] * is_intact).sum(dim=-1))
     log_posterior = (
-        product if joint is None else _with_joint(product, (intact - log_q).sum(dim=1), joint, present, logits)
+        log_product if joint is None else _with_joint(log_product, is_intact.prod(dim=1), joint, present, logits)
     )
-    loss = -torch.logaddexp(log_p + math.log1p(-FLOOR), log_p.new_tensor(math.log(FLOOR / classes)))
+    loss = -((1 - FLOOR) * p + FLOOR / classes).log()
     return Belief(log_credibility, (log_posterior.exp()[:, None] * loss).sum(dim=-1), log_posterior)
 
 
-def _with_joint(product: Tensor, all_intact: Tensor, joint: Tensor, present: Tensor | None, logits: Tensor) -> Tensor:
+def _with_joint(product: Tensor, intact: Tensor, joint: Tensor, present: Tensor | None, logits: Tensor) -> Tensor:
     """Put the joint head in the place of the term in which all modalities are intact; gives ``log P`` [B, K].
 
     Parameters
     ----------
     product : Tensor [B, K]
         ``log prod_m q^m``, normalised.
-    all_intact : Tensor [B, K]
-        ``log prod_m (1 - e^m) p^m / q^m``, below 0.
+    intact : Tensor [B, K]
+        Share of that term in the product, ``prod_m (1 - e^m) p^m / q^m``, below 1.
     joint, present, logits
         As in `believe`.
     """
-    rest = product + torch.log(-torch.expm1(all_intact.clamp(max=-1e-6)))
-    mass = (product + all_intact).logsumexp(dim=-1, keepdim=True) + math.log(TOGETHER)
+    rest = product + (1 - intact).clamp(min=1e-6).log()
+    mass = _log((product.exp() * intact).sum(dim=-1, keepdim=True)) + math.log(TOGETHER)
     mass = mass - logits.shape[1] * math.log(1 - LEAST)
     together = torch.logaddexp(rest, mass + joint.log_softmax(dim=-1)).log_softmax(dim=-1)
     return together if present is None else torch.where(present.all(dim=1, keepdim=True), together, product)
+
+
+def _log(probability: Tensor) -> Tensor:
+    """Give the logarithm, finite even where many modalities against one leave less than the type can hold."""
+    return probability.clamp(min=torch.finfo(probability.dtype).tiny).log()
 
 
 class Credibility(UncertaintyEstimator):
@@ -166,12 +171,16 @@ class Credibility(UncertaintyEstimator):
 
     def evidence(self, features: Features, logits: Tensor) -> Tensor:
         """Give the evidence [B, M] that each modality is atypical; NaN where not known; arguments as `forward`."""
-        columns = [
-            typicality(x).to(logits.dtype)
-            if x.numel() and typicality.fitted
-            else logits.new_full((len(logits),), torch.nan)
-            for typicality, x in zip(self.typicality, features or [logits[:0]] * self.num_modalities, strict=True)
-        ]
+        unknown = logits.new_full(logits.shape[:1], torch.nan)
+        columns = [unknown] * self.num_modalities
+        judges = zip(cast(Sequence[Typicality], self.typicality), features, strict=True) if features else ()
+        known = {m: (judge, x) for m, (judge, x) in enumerate(judges) if x.numel() and judge.fitted}
+        if known:  # all in one go, but for the distances
+            squared = torch.stack([judge(x) for judge, x in known.values()], dim=1)
+            usual = torch.stack([judge.usual for judge, _ in known.values()], dim=1)
+            found = evidence_of(squared, usual).to(logits.dtype).unbind(dim=1)
+            for m, column in zip(known, found, strict=True):
+                columns[m] = column
         return torch.stack(columns, dim=1)
 
     def fit(self, vectors: Sequence[Tensor], present: Tensor) -> None:
