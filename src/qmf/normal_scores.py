@@ -16,7 +16,7 @@ from qmf.learnt_buffers import LearntBuffers
 
 __all__ = ["NormalScores"]
 
-_HALF = 255  # cells on either side of the one that holds the median
+_HALF = 127  # cells on either side of the one that holds the median
 _CELLS = 2 * _HALF + 1
 _FINEST = 256  # ranks that are told apart at the ends
 
@@ -27,12 +27,12 @@ class NormalScores(LearntBuffers):
     Attributes
     ----------
     middle, scale : Tensor [D], [D]
-        Median of each feature; half the distance of its quartiles, by 255. A value x lies in the cell
-        ``255 t / (1 + |t|)``, cut to an integer, where t is its distance from the median in halves of that of the
+        Median of each feature; half the distance of its quartiles, by 127. A value x lies in the cell
+        ``127 t / (1 + |t|)``, cut to an integer, where t is its distance from the median in halves of that of the
         quartiles.
     low, high, unit : Tensor [D], [D], [D]
         The training range, and the standard deviation, in which what lies beyond is measured.
-    table : Tensor [D, 511]
+    table : Tensor [D, 255]
         Score of each cell, less the mean over the training vectors.
 
     Notes
@@ -85,7 +85,7 @@ class NormalScores(LearntBuffers):
         return scores.addcdiv(x - within, self.unit)
 
     def _cells(self, x: Tensor) -> Tensor:
-        """Give the cells [B, D], int32, of values in the training range; those of feature j begin at ``511 j``."""
+        """Give the cells [B, D], int32, of values in the training range; those of feature j begin at ``255 j``."""
         gap = x - self.middle
         cell = gap / torch.add(self.scale, gap.abs(), alpha=1 / _HALF)
         median = torch.arange(_HALF, x.shape[1] * _CELLS, _CELLS, dtype=torch.int32, device=x.device)

@@ -34,8 +34,8 @@ def test_continuous_values_get_the_scores_of_their_ranks_up_to_the_width_of_a_ce
     x = getattr(generator, {"cauchy": "standard_cauchy"}.get(kind, kind))(size=(4000, 1)).astype(np.float32)
     found = fitted(x)(torch.from_numpy(x)).numpy()
     away = np.abs(found - reference(x))
-    assert away.mean() < 0.01
-    assert away.max() < 0.3  # at the end of a uniform distribution, where ranks of 0.99 and more share a cell
+    assert away.mean() < 0.02
+    assert away.max() < 0.6  # at the ends of a uniform distribution, where ranks of 0.98 and more share a cell
 
 
 def test_a_few_wild_values_leave_the_others_apart():
@@ -50,9 +50,12 @@ def test_beyond_the_training_range_standard_deviations_come_on_top():
     x = torch.linspace(-1, 1, 101)[:, None]
     scores = fitted(x)
     spread = float(x.std(correction=0))
-    highest, beyond = scores(torch.tensor([[1.0], [1.0 + 3 * spread]])).flatten().tolist()
-    assert beyond == pytest.approx(highest + 3, rel=1e-5)
-    assert float(scores(torch.tensor([[-1.0 - 2 * spread]]))) == pytest.approx(-highest - 2, rel=1e-5)
+    asked = torch.tensor([[-1.0 - 2 * spread], [-1.0], [1.0], [1.0 + 3 * spread]])
+    below, lowest, highest, above = scores(asked).flatten().tolist()
+    assert lowest < -2
+    assert highest > 2
+    assert below == pytest.approx(lowest - 2, rel=1e-5)
+    assert above == pytest.approx(highest + 3, rel=1e-5)
 
 
 def test_a_constant_feature_has_a_score_of_zero_and_says_how_far_off_a_value_is():
