@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from itertools import pairwise
+
+from qmf.processes import process_pool
 
 __all__ = ["WORKER_ENVIRONMENT", "shared_out", "worker_pool"]
 
@@ -23,8 +24,7 @@ WORKER_ENVIRONMENT = {
 @contextmanager
 def worker_pool(jobs: int) -> Iterator[ProcessPoolExecutor]:
     """Give processes that share nothing with this one."""
-    context = multiprocessing.get_context("spawn")
-    with _environment(WORKER_ENVIRONMENT), ProcessPoolExecutor(jobs, context) as pool:
+    with _environment(WORKER_ENVIRONMENT), process_pool(jobs) as pool:
         yield pool
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from multiprocessing import get_context
 from typing import Any
 
 from qmf.data import Unreadable
 from qmf.errors import DataError
+from qmf.processes import process_pool
 
 __all__ = ["Read", "reading"]
 
@@ -39,8 +38,7 @@ def reading(reader: Callable[[Any], Any], workers: int) -> Iterator[Read]:
     if workers < 1:
         yield partial(map, attempt)
         return
-    # Started anew and not forked: a copy of a process with running threads can hang.
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with process_pool(workers) as pool:
         yield partial(pool.map, attempt, chunksize=_CHUNK)
 
 
