@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from qmf.availability import which_are_there
@@ -267,7 +268,7 @@ class QualityAwareFusion(nn.Module):
         """
         f = full_precision(logits)
         if isinstance(self.uncertainty, Credibility):
-            joint = None if self.joint is None else self.joint(_side_by_side(features, present))
+            joint = None if self.joint is None else _of_all(self.joint, features, present)
             return fuse_credible(f, self.uncertainty, vectors, present, self.weighting, joint, evidence)
         u = self.uncertainty(f, features)
         return fuse_logits(f, u, present, self.weighting, detach_weights=self.detach_weights)
@@ -334,7 +335,15 @@ class QualityAwareFusion(nn.Module):
         return chosen
 
 
-def _side_by_side(features: Sequence[Tensor], present: Tensor | None) -> Tensor:
-    """Give the features of all modalities [B, sum of D_m], with zeros in samples that lack one."""
-    h = torch.cat([v.flatten(1) for v in features], dim=1)
-    return h if present is None else h.masked_fill(~present.all(dim=1, keepdim=True), 0.0)
+def _of_all(joint: nn.Linear, features: Sequence[Tensor], present: Tensor | None) -> Tensor:
+    """Give the logits [B, K] of a layer on the features of all modalities side by side, without laying them there.
+
+    A sample that lacks a modality has zeros for features: it takes no part in what the layer learns.
+    """
+    h = [v.flatten(1) for v in features]
+    if present is not None:
+        lacking = ~present.all(dim=1, keepdim=True)
+        h = [v.masked_fill(lacking, 0.0) for v in h]
+    parts = joint.weight.split([v.shape[1] for v in h], dim=1)
+    of_each = [full_precision(F.linear(v, w)) for v, w in zip(h, parts, strict=True)]
+    return torch.stack(of_each).sum(dim=0) + joint.bias
