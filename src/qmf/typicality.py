@@ -102,9 +102,9 @@ class Typicality(LearntBuffers):
         """Give ``d^2 / D`` [B] of vectors [B, D]."""
         r = self.scores(x).to(self.axes.dtype)
         d = r.shape[1]
-        squared = torch.linalg.vector_norm(r @ self.axes, dim=1).square()
+        squared = (r @ self.axes).square().sum(dim=1)
         if self.axes.shape[1] < d:
-            squared = (self.rest * torch.linalg.vector_norm(r, dim=1).square() - squared).clamp(min=0)
+            squared = (self.rest * r.square().sum(dim=1) - squared).clamp(min=0)
         mean: Tensor = squared / d
         return mean
 
