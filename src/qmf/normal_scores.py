@@ -89,7 +89,7 @@ class NormalScores(LearntBuffers):
         gap = x - self.middle
         cell = gap / torch.add(self.scale, gap.abs(), alpha=1 / _HALF)
         median = torch.arange(_HALF, x.shape[1] * _CELLS, _CELLS, dtype=torch.int32, device=x.device)
-        return cell.to(torch.int32) + median
+        return cell.to(torch.int32).clamp(-_HALF, _HALF) + median  # any integer may come of NaN
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         def moved(t: Tensor) -> Tensor:

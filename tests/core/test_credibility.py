@@ -122,6 +122,26 @@ def test_typicality_of_own_encoders_is_that_of_their_features():
     assert torch.isfinite(left_out.logits).all()
 
 
+class Directions(torch.nn.Module):
+    out_features = 3
+
+    def forward(self, x):
+        return x / x.norm(dim=1, keepdim=True)  # NaN of the zeros that stand where a modality is absent
+
+
+def test_features_that_are_no_numbers_where_a_modality_is_absent_have_no_effect():
+    torch.manual_seed(0)
+    model = QualityAwareFusion({"a": Directions(), "b": Directions()}, 3, preset="robust")
+    x = {"a": torch.randn(200, 3), "b": torch.randn(200, 3)}
+    present = torch.ones(200, 2, dtype=torch.bool)
+    model.eval().fit_typicality(x, present)
+    present[::2, 1] = False
+    output, alone = model(x, present), model({"a": x["a"]})
+    assert torch.isfinite(output.logits).all()
+    torch.testing.assert_close(output.weights[::2], alone.weights[::2])
+    torch.testing.assert_close(output.logits[1::2], model(x).logits[1::2])
+
+
 def test_the_evidence_comes_out_and_is_unknown_where_nothing_was_there_to_look_at():
     torch.manual_seed(0)
     model = QualityAwareFusion({n: torch.nn.Linear(3, 4) for n in "ab"}, 3, preset="robust", heads=_heads()).eval()

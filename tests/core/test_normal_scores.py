@@ -88,6 +88,15 @@ def test_the_precision_of_the_model_changes_no_cell():
         assert torch.equal(converted(x.double()), expected)
 
 
+def test_what_is_no_number_has_no_score_and_touches_no_other():
+    scores = fitted(torch.randn(40, 2))
+    x = torch.tensor([[0.5, -0.5], [torch.nan, 0.5], [torch.inf, -torch.inf]])
+    found = scores(x)
+    assert torch.equal(found[0], scores(x[:1])[0])
+    assert found[1].isnan().tolist() == [True, False]
+    assert found[2].tolist() == [torch.inf, -torch.inf]
+
+
 def test_a_value_does_not_depend_on_its_batch():
     x = torch.randn(67, 13, generator=torch.Generator().manual_seed(4))
     scores = fitted(x)
