@@ -227,7 +227,7 @@ def read_fitted(path: Path) -> Fitted:
 def inconsistent(path: Path, error: Exception) -> ModelFolderError:
     """Give the error that says why a folder, whole as it is, makes no classifier."""
     version = read_manifest(path)["format_version"]
-    if version < FORMAT_VERSION:
+    if version < FORMAT_VERSION and isinstance(error, RuntimeError):  # its weights are not those of the model
         return ModelFolderError(
             f"{path} has format {version}, written by an earlier qmf, and today's models of the preset 'robust' hold"
             " typicality in another form: train the model again, or go on with that qmf (`qmf info` names it)."

@@ -252,6 +252,15 @@ class TestModelFolder:
                 with pytest.raises(ModelFolderError, match=reason):
                     load(folder)
 
+    def test_a_model_of_another_preset_of_the_first_format_is_read(self, tmp_path):
+        X, y = two_views()
+        model = QMFClassifier(preset="paper", epochs=1, random_state=0).fit(X, y)
+        model.save(tmp_path / "paper")
+        manifest = json.loads((tmp_path / "paper" / "manifest.json").read_text())
+        (tmp_path / "paper" / "manifest.json").write_text(json.dumps(manifest | {"format_version": 1}))
+        for load in (QMFClassifier.load, LoadedClassifier):
+            np.testing.assert_array_equal(load(tmp_path / "paper").predict_proba(X), model.predict_proba(X))
+
     def test_a_foreign_folder_is_refused(self, tmp_path):
         with pytest.raises(DataError, match="is not a folder"):
             QMFClassifier.load(tmp_path / "nothing")

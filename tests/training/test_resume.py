@@ -10,7 +10,10 @@ import time
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
+
+from qmf.errors import DataError
+from qmf.training.checkpoint import load_checkpoint
 
 SCRIPT = """
 import sys
@@ -96,3 +99,10 @@ def test_sigterm_saves_in_the_middle_of_an_epoch_and_says_143(tmp_path):
     code = process.wait(60)
     assert code in (0, 143)  # 0 only if it ended before the signal came
     assert (tmp_path / "checkpoint.safetensors").exists()
+
+
+def test_a_checkpoint_of_another_version_is_refused_with_what_to_do(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    save_file({"model/weight": torch.zeros(2)}, path, {"format": "qmf-checkpoint-2", "fingerprint": "x"})
+    with pytest.raises(DataError, match=r"format 'qmf-checkpoint-2'.*delete it and start anew"):
+        load_checkpoint(path, "x")

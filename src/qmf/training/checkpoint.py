@@ -20,7 +20,7 @@ from qmf.files import atomic_path
 
 __all__ = ["Checkpoint", "flatten_optimizer", "load_checkpoint", "restore_optimizer", "save_checkpoint"]
 
-_FORMAT = "qmf-checkpoint-2"
+_FORMAT = "qmf-checkpoint-3"
 
 
 @dataclass
@@ -91,7 +91,10 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
     except (SafetensorError, OSError) as error:
         raise DataError(f"{path} can not be read as a checkpoint ({error}): delete it and start anew.") from error
     if metadata.get("format") != _FORMAT:
-        raise DataError(f"{path} is not a checkpoint of this version (format {metadata.get('format')!r}).")
+        raise DataError(
+            f"{path} is not a checkpoint of this version of qmf (format {metadata.get('format')!r}, expected {_FORMAT!r}):"
+            " go on with the version that wrote it, or delete it and start anew."
+        )
     if metadata["fingerprint"] != fingerprint:
         raise ConfigError(
             f"{path} belongs to a run with other settings or other data: resume with the same, or start anew."
