@@ -92,7 +92,7 @@ def load_checkpoint(path: Path, fingerprint: str) -> Checkpoint:
         raise DataError(f"{path} can not be read as a checkpoint ({error}): delete it and start anew.") from error
     if metadata.get("format") != _FORMAT:
         raise DataError(
-            f"{path} is not a checkpoint of this version of qmf (format {metadata.get('format')!r}, expected {_FORMAT!r}):"
+            f"{path} is not a checkpoint of this version (format {metadata.get('format')!r}, expected {_FORMAT!r}):"
             " go on with the version that wrote it, or delete it and start anew."
         )
     if metadata["fingerprint"] != fingerprint:
